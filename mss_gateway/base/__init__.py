@@ -1,0 +1,1 @@
+"""PURE. What every room may know: errors, ids, secrets, limits."""

@@ -1,0 +1,1 @@
+"""Listeners, TLS upgrades, bounded streams, caps: the sockets under both doors."""

@@ -1,0 +1,260 @@
+"""One connection as a bounded stream: read with a deadline, write with back-pressure, upgrade to TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+READ_LIMIT = 256 * 1024  # octets held for a reader that is busy; reading from the socket pauses above it
+WRITE_HIGH = 256 * 1024  # octets waiting for a slow peer before `drain` waits
+
+
+class StreamClosed(Exception):
+    """The peer has gone, or the connection broke."""
+
+
+class DeadlinePassed(Exception):
+    """The peer was silent, or did not read, for longer than the deadline."""
+
+
+class Draining(Exception):
+    """The gateway is stopping and this connection is idle: say goodbye."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsInfo:
+    """What was agreed in the handshake; `peer` is the client's certificate in DER, None when it gave none."""
+
+    version: str
+    cipher: str
+    peer: bytes | None
+
+
+class Stream(asyncio.Protocol):
+    """A connection that one task owns.
+
+    Every wait has a deadline in seconds; memory is bounded by `READ_LIMIT` and `WRITE_HIGH` and the
+    transport's own buffers, whatever the peer does.
+    """
+
+    def __init__(self, accepted: Callable[[Stream], None], *, hold: bool = False) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._accepted = accepted
+        self._hold = hold
+        self._transport: asyncio.Transport | None = None
+        self._chunks: list[bytes] = []
+        self._held = 0
+        self._eof = False
+        self._lost = False
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._write_blocked = False
+        self._writer: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._expired = False
+        self._drain_asked = False
+        self.host = ""
+        self.port = 0
+        self.tls: TlsInfo | None = None
+
+    # --- called by the loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport. With `hold`, nothing is read before `start_tls` (implicit TLS)."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(WRITE_HIGH)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.host, self.port = str(peer[0]), int(peer[1])
+        if self._hold:
+            self._transport.pause_reading()
+        self._accepted(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what arrived; stop the socket when the owner falls behind."""
+        self._chunks.append(data)
+        self._held += len(data)
+        if self._held >= READ_LIMIT and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake_reader()
+
+    def eof_received(self) -> bool:
+        """Note the half-close; what was sent before is still read and answered."""
+        self._eof = True
+        self._wake_reader()
+        return self.tls is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake whoever waits; the owner sees `StreamClosed`."""
+        self._lost = True
+        self._eof = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake_reader()
+        self._wake_writer()
+
+    def pause_writing(self) -> None:
+        """The peer reads too slowly."""
+        self._write_blocked = True
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self._write_blocked = False
+        self._wake_writer()
+
+    # --- called by the owner
+
+    async def read(self, deadline: float, *, idle: bool = False) -> bytes:
+        """Return what has arrived, waiting up to `deadline` seconds; empty at the end of the stream.
+
+        `idle` says that no transaction is open, so that a stopping gateway may end the connection here.
+        Raises `DeadlinePassed`, and `Draining` when idle and asked to stop.
+        """
+        if not self._chunks:
+            await self.wait_input(deadline, idle=idle)
+        return self.take()
+
+    def take(self) -> bytes:
+        """Return what has arrived by now, without waiting."""
+        chunks = self._chunks
+        if not chunks:
+            return b""
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._chunks = []
+        self._held = 0
+        if self._paused and self._transport is not None and not self._lost:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Send, or queue behind what the peer has not read; raises `StreamClosed`."""
+        if self._lost or self._transport is None:
+            raise StreamClosed
+        self._transport.write(data)
+
+    @property
+    def write_blocked(self) -> bool:
+        """True when so much waits for the peer that `drain` should be awaited."""
+        return self._write_blocked
+
+    async def drain(self, deadline: float) -> None:
+        """Wait until the peer has read enough; raises `DeadlinePassed` or `StreamClosed`."""
+        if not self._write_blocked:
+            return
+        self._arm(deadline)
+        while self._write_blocked:
+            if self._lost:
+                raise StreamClosed
+            if self._expired:
+                raise DeadlinePassed
+            self._writer = self._loop.create_future()
+            try:
+                await self._writer
+            finally:
+                self._writer = None
+
+    async def start_tls(self, context: ssl.SSLContext, deadline: float) -> TlsInfo:
+        """Upgrade as a server. Whatever arrived before the handshake is thrown away.
+
+        Raises `ssl.SSLError` (the subclass tells why), `StreamClosed` or `DeadlinePassed`.
+        """
+        if self._transport is None or self._lost:
+            raise StreamClosed
+        self._chunks = []
+        self._held = 0
+        self._paused = False
+        try:
+            transport = await self._loop.start_tls(
+                self._transport, self, context, server_side=True, ssl_handshake_timeout=deadline
+            )
+        except (ConnectionAbortedError, TimeoutError):
+            raise DeadlinePassed from None
+        except (ConnectionError, BrokenPipeError):
+            raise StreamClosed from None
+        if transport is None:
+            raise StreamClosed
+        self._transport = transport
+        transport.set_write_buffer_limits(WRITE_HIGH)
+        session = transport.get_extra_info("ssl_object")
+        cipher = session.cipher()
+        self.tls = TlsInfo(session.version() or "", cipher[0] if cipher else "", session.getpeercert(True))
+        return self.tls
+
+    def ask_to_drain(self) -> None:
+        """Make the next idle read raise `Draining`."""
+        self._drain_asked = True
+        self._wake_reader()
+
+    def wake(self) -> None:
+        """Interrupt a waiting `read` that watches something else as well (`wait_input`)."""
+        self._wake_reader()
+
+    async def wait_input(
+        self, deadline: float, ready: Callable[[], bool] | None = None, *, idle: bool = True
+    ) -> bool:
+        """Wait until bytes arrived or the stream ended (True), or `ready()` held after a `wake` (False).
+
+        Raises `DeadlinePassed`, and `Draining` when idle and asked to stop.
+        """
+        self._arm(deadline)
+        while not self._chunks and not self._eof:
+            if ready is not None and ready():
+                return False
+            if self._expired:
+                raise DeadlinePassed
+            if idle and self._drain_asked:
+                raise Draining
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return True
+
+    async def close(self, deadline: float = 5.0) -> None:
+        """Send what is queued, then close; a peer that does not read is cut off after `deadline` seconds."""
+        transport = self._transport
+        if transport is None or self._lost:
+            return
+        transport.close()
+        self._loop.call_later(deadline, self.abort)
+
+    def abort(self) -> None:
+        """Cut the connection now."""
+        if self._transport is not None and not self._lost:
+            self._transport.abort()
+
+    # --- deadlines: one timer per connection, moved lazily, since most waits end early
+
+    def _arm(self, deadline: float) -> None:
+        self._expired = False
+        self._due = self._loop.time() + deadline
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._due, self._check_due)
+        elif self._timer.when() > self._due + 1.0:
+            self._timer.cancel()
+            self._timer = self._loop.call_at(self._due, self._check_due)
+
+    def _check_due(self) -> None:
+        self._timer = None
+        if self._loop.time() + 0.001 < self._due:
+            self._timer = self._loop.call_at(self._due, self._check_due)
+            return
+        self._expired = True
+        self._wake_reader()
+        self._wake_writer()
+
+    def _wake_reader(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _wake_writer(self) -> None:
+        if self._writer is not None and not self._writer.done():
+            self._writer.set_result(None)

@@ -1,0 +1,1 @@
+"""Protocols and records that the straight line needs; no bodies, no concrete part named."""

@@ -1,0 +1,215 @@
+"""What IMAP needs of the store: folders, messages, flags, change sequences.
+
+Everything is by folder id and UID; sequence numbers are the door's own business. Each call is one
+hop to the store and one consistent snapshot. `Viewer` carries whose `\\Seen` is meant: in a shared
+box each member has their own (BAL-3).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from .records import NewBody
+
+
+class FolderExists(Exception):
+    """A folder of that name is already there."""
+
+
+class NoSuchFolder(Exception):
+    """The folder is not there, or no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: the person, and whether the box is shared (then `\\Seen` is the person's own)."""
+
+    person_id: int
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder. `special_use` is an RFC 6154 attribute such as `\\Sent`, or empty; `name` is Unicode, `/` separated."""
+
+    id: int
+    box_id: int
+    name: str
+    uid_validity: int
+    special_use: str = ""
+    subscribed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStatus:
+    """The counters of STATUS (RFC 9051 section 6.3.11). `size` is in octets."""
+
+    messages: int
+    unseen: int
+    deleted: int
+    uid_next: int
+    uid_validity: int
+    highest_modseq: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What SELECT starts from: all UIDs ascending (array type `L`), and the counters at that instant."""
+
+    uids: array[int]
+    uid_next: int
+    uid_validity: int
+    highest_modseq: int
+    first_unseen: int  # UID of the first message without \\Seen, 0 when none
+    keywords: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlagRow:
+    """Flags of one message for one viewer; flags are spelled `\\Seen`, `$MDNSent`, …"""
+
+    uid: int
+    flags: frozenset[str]
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened in a folder after a given mod-sequence, in one snapshot.
+
+    `added` holds UIDs that appeared, `changed` flags of messages already known (added ones too),
+    `vanished` UIDs that were expunged.
+    """
+
+    highest_modseq: int
+    uid_next: int
+    added: tuple[int, ...]
+    changed: tuple[FlagRow, ...]
+    vanished: tuple[int, ...]
+
+
+class Want(Enum):
+    """Columns of a message row that cost something to read."""
+
+    ENVELOPE = "envelope"
+    BODYSTRUCTURE = "bodystructure"
+    HEADER = "header"  # the whole header block, trace headers included
+    STRUCTURE = "structure"  # the scanner's part table
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One message for one viewer. Columns that were not wanted are None. Times are epoch seconds."""
+
+    uid: int
+    body_id: int
+    flags: frozenset[str]
+    modseq: int
+    internal_date: float
+    size: int
+    header_size: int
+    envelope: bytes | None = None
+    bodystructure: bytes | None = None
+    header: bytes | None = None
+    structure: bytes | None = None
+
+
+class FlagChange(Enum):
+    """The three forms of STORE."""
+
+    REPLACE = "replace"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Outcome of STORE: new flags of what changed or was named, and the UIDs that UNCHANGEDSINCE held back."""
+
+    rows: tuple[FlagRow, ...]
+    held_back: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Outcome of COPY and MOVE (RFC 4315): UID pairs in order."""
+
+    uid_validity: int
+    source_uids: tuple[int, ...]
+    target_uids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewAppend:
+    """One message of APPEND."""
+
+    body: NewBody
+    flags: frozenset[str]
+    internal_date: float
+
+
+class Mailboxes(Protocol):
+    """The role of the store that the IMAP door uses. Raises `NoSuchFolder` when a folder has gone."""
+
+    async def folders(self, box_id: int) -> list[Folder]:
+        """All folders of a box, INBOX first, then by name."""
+
+    async def create_folder(self, box_id: int, name: str, special_use: str = "") -> Folder:
+        """Make a folder and its missing parents; raise `FolderExists`."""
+
+    async def delete_folder(self, folder_id: int) -> None:
+        """Remove a folder with its messages; its UIDVALIDITY is never used again."""
+
+    async def rename_folder(self, folder_id: int, name: str) -> None:
+        """Rename with all inferiors; INBOX moves its messages to a new folder (RFC 9051 section 6.3.6)."""
+
+    async def subscribe(self, folder_id: int, on: bool) -> None:
+        """Set or clear the subscription."""
+
+    async def status(self, folder_id: int, viewer: Viewer) -> FolderStatus:
+        """The counters of one folder."""
+
+    async def snapshot(self, folder_id: int, viewer: Viewer) -> Snapshot:
+        """What SELECT needs, in one read."""
+
+    async def changes(self, folder_id: int, viewer: Viewer, since: int) -> Changes:
+        """All that happened after mod-sequence `since`."""
+
+    async def rows(
+        self, folder_id: int, viewer: Viewer, uids: Sequence[int], want: frozenset[Want]
+    ) -> list[MessageRow]:
+        """Rows of the UIDs that still exist, ascending."""
+
+    async def read_text(self, body_id: int, offset: int, size: int) -> bytes:
+        """Octets of the part after the header; shorter at the end. Callers read large bodies in pieces."""
+
+    async def read_texts(self, body_ids: Sequence[int], limit: int) -> dict[int, bytes]:
+        """Whole texts of those bodies whose text is at most `limit` octets, in one hop."""
+
+    async def store_flags(
+        self,
+        folder_id: int,
+        viewer: Viewer,
+        uids: Sequence[int],
+        change: FlagChange,
+        flags: frozenset[str],
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        """STORE (RFC 9051 section 6.4.6, RFC 7162 section 3.1.3); durable when it returns."""
+
+    async def expunge(self, folder_id: int, viewer: Viewer, uids: Iterable[int] | None) -> list[int]:
+        """Remove messages marked `\\Deleted` (of `uids` when given); return the UIDs removed."""
+
+    async def copy(self, folder_id: int, viewer: Viewer, uids: Sequence[int], target_id: int) -> Copied:
+        """COPY: all or nothing, flags and internal date kept."""
+
+    async def move(self, folder_id: int, viewer: Viewer, uids: Sequence[int], target_id: int) -> Copied:
+        """MOVE (RFC 6851): all or nothing, in one transaction."""
+
+    async def append(self, folder_id: int, viewer: Viewer, messages: Sequence[NewAppend]) -> list[int]:
+        """APPEND one or several messages in one transaction; return their UIDs."""

@@ -1,0 +1,216 @@
+"""Records that cross the ports: what is stored, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mss_gateway.mail.envelope import Recipient
+from mss_gateway.rules.facts import BoxState, BoxType, ChannelState
+
+INBOX = "INBOX"
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolFile:
+    """A body too large for memory: `size` octets of `path` from `offset` on. The store may take the file."""
+
+    path: Path
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewBody:
+    """A message ready to be stored (RTE-7).
+
+    `header` holds the trace headers, the header block and its empty line; `text` what follows, in
+    memory or in a spool file; the message is their concatenation. `digest` is
+    SHA-256(SHA-256(header) + SHA-256(text)). `envelope` and `bodystructure` are the IMAP texts of
+    RFC 9051 section 7.5.2, computed once, sent as they are. `structure` is what the MIME scanner wrote down to find
+    body parts again without parsing (`mail.structure`). `sent_at` is the Date header, epoch seconds.
+    """
+
+    header: bytes
+    text: bytes | SpoolFile
+    size: int
+    digest: bytes
+    envelope: bytes
+    bodystructure: bytes
+    structure: bytes
+    message_id: str | None = None
+    subject_base: str = ""
+    sent_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Put the body into a folder of a box: by name, created with this special use when absent."""
+
+    box_id: int
+    folder: str = INBOX
+    flags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """One recipient still to be reached in another operator's domain (QUE-1). `sender` "" is the null sender."""
+
+    sender: str
+    recipient: Recipient
+    ret: str | None = None
+    envid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChange:
+    """Set one channel to a state; `cause` is a slug (`message`, `fin-subject`, `fin-header`, `ops`)."""
+
+    patient: str
+    bal: str
+    state: ChannelState
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelGuard:
+    """A channel as the decision saw it; the commit refuses when it has moved since (CHN-9)."""
+
+    patient: str
+    bal: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLine:
+    """One line of the timeline (AUD-2). `at` is epoch seconds; `detail` holds no content, subject or whole INS."""
+
+    at: float
+    event: str
+    transaction: str
+    message_id: str | None = None
+    box_id: int | None = None
+    actor: str = ""
+    detail: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A read receipt owed for one patient's copy of a message, until it is opened (RCP-2)."""
+
+    box_id: int
+    notify: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One message of a delivery with all the places it goes to."""
+
+    body: NewBody
+    received_at: float
+    placements: tuple[Placement, ...] = ()
+    outbox: tuple[OutboxEntry, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Everything that one `250` promises: committed as a whole or not at all (RTE-4)."""
+
+    parts: tuple[Part, ...]
+    channels: tuple[ChannelChange, ...] = ()
+    guards: tuple[ChannelGuard, ...] = ()
+    trace: tuple[TraceLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where one placement ended: the folder and the UID given."""
+
+    box_id: int
+    folder_id: int
+    uid: int
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel as stored. `changed_at` is epoch seconds; `version` grows with each change."""
+
+    patient: str
+    bal: str
+    state: ChannelState
+    version: int
+    cause: str
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One outbox row as ops see it."""
+
+    id: int
+    body_id: int
+    sender: str
+    recipient: str
+    domain: str
+    state: str
+    attempts: int
+    queued_at: float
+    next_attempt: float
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who logs in: a professional, a member, a patient. `password_hash` is argon2id or empty."""
+
+    id: int
+    login: str
+    name: str
+    national_id: str = ""
+    password_hash: str = ""
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One person's tie to one box: `holder` (PER, PAT), `member` (ORG, CAB) or `responsible`."""
+
+    box_id: int
+    person_id: int
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewBox:
+    """What is written when a box is provisioned. `address` keeps the published spelling (BAL-10)."""
+
+    address: str
+    type: BoxType
+    display: str = ""
+    state: BoxState = BoxState.ACTIVE
+    structure: str = ""
+    responsible: str = ""
+    patient_initiated: bool = False
+    fin: str = "fin"
+    password_login: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BoxRow:
+    """One box as stored, with what ops may see of it."""
+
+    id: int
+    address: str
+    type: BoxType
+    state: BoxState
+    display: str
+    structure: str
+    responsible: str
+    patient_initiated: bool
+    fin: str
+    password_login: bool
+    created_at: float
+    state_reason: str

@@ -1,0 +1,154 @@
+"""What the straight line needs of the store: acceptance, channels, directory, outbox, trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState
+
+from .mailboxes import Mailboxes
+from .records import (
+    BoxRow,
+    Channel,
+    Delivery,
+    Membership,
+    NewBox,
+    Person,
+    Placed,
+    Queued,
+    TraceLine,
+)
+
+
+class StoreError(Exception):
+    """The store could not do it; nothing was changed. The peer is told to try later."""
+
+
+class StoreFull(StoreError):
+    """No space left; nothing was changed, everything before is kept."""
+
+
+class StaleChannel(StoreError):
+    """A guarded channel moved between decision and commit: gather and decide again (CHN-9)."""
+
+
+class AlreadyExists(StoreError):
+    """A box, a login or a certificate of that name is already there."""
+
+
+class Deliveries(Protocol):
+    """Acceptance (RTE-4)."""
+
+    async def accept(self, delivery: Delivery) -> tuple[Placed, ...]:
+        """Commit a delivery durably, whole or not at all, and return where it was placed.
+
+        Cancelling the caller does not cancel the commit. Raises `StaleChannel`, `StoreFull`, `StoreError`.
+        """
+
+
+class Channels(Protocol):
+    """Channels between patients and BALs; keys are `Address.key` texts."""
+
+    async def channel(self, patient: str, bal: str) -> ChannelFacts:
+        """State and version; NEVER and 0 when there is none."""
+
+    async def channels(
+        self, patient: str | None = None, bal: str | None = None, limit: int = 1000
+    ) -> list[Channel]:
+        """Channels of a patient, of a BAL, of both, or all, latest change first."""
+
+    async def set_channel(
+        self, patient: str, bal: str, state: ChannelState, cause: str, trace: TraceLine
+    ) -> Channel:
+        """Set the state by hand (CHN-10), traced in the same transaction."""
+
+
+class DirectoryRows(Protocol):
+    """Boxes, persons, memberships and certificates; every write is traced in the same transaction."""
+
+    async def box(self, key: str) -> BoxRow | None:
+        """The box of an address key, closed ones included."""
+
+    async def box_by_id(self, box_id: int) -> BoxRow | None:
+        """The box of an id."""
+
+    async def boxes(self, types: Sequence[str] | None = None, limit: int = 10_000) -> list[BoxRow]:
+        """Boxes by address, of the given types when given."""
+
+    async def add_box(self, box: NewBox, trace: TraceLine) -> BoxRow:
+        """Provision a box with its folders; raise `AlreadyExists`."""
+
+    async def set_box_state(self, box_id: int, state: BoxState, reason: str, trace: TraceLine) -> BoxRow:
+        """Change the state with its reason (BAL-5)."""
+
+    async def add_person(
+        self, login: str, name: str, national_id: str, password_hash: str, trace: TraceLine
+    ) -> Person:
+        """Register somebody who logs in; raise `AlreadyExists`."""
+
+    async def set_password(self, person_id: int, password_hash: str, trace: TraceLine) -> None:
+        """Replace a password hash."""
+
+    async def person(self, login: str) -> Person | None:
+        """The person of a login, compared case-insensitively."""
+
+    async def add_member(self, box_id: int, person_id: int, role: str, trace: TraceLine) -> None:
+        """Tie a person to a box, or change the role."""
+
+    async def remove_member(self, box_id: int, person_id: int, trace: TraceLine) -> None:
+        """Untie a person from a box."""
+
+    async def memberships(
+        self, *, person_id: int | None = None, box_id: int | None = None
+    ) -> list[Membership]:
+        """Ties of a person or of a box."""
+
+    async def persons(self, ids: Sequence[int]) -> list[Person]:
+        """Persons of these ids."""
+
+    async def add_certificate(self, box_id: int, dn_key: str, dn: str, trace: TraceLine) -> None:
+        """Register a client certificate's whole DN for an APP box (BAL-4)."""
+
+    async def boxes_of_certificate(self, dn_key: str) -> list[BoxRow]:
+        """The boxes that a certificate with this DN key may use."""
+
+
+class Outbox(Protocol):
+    """Messages to other operators (QUE-1). Leasing and retry belong to the queue."""
+
+    async def outbox(self, domain: str | None = None, limit: int = 1000) -> list[Queued]:
+        """Rows waiting, oldest first."""
+
+
+class Trace(Protocol):
+    """The timeline (AUD-2)."""
+
+    async def write_trace(self, lines: Sequence[TraceLine]) -> None:
+        """Append lines durably: refusals and logins that come with no delivery."""
+
+    async def trace(self, message_id: str | None = None, limit: int = 1000) -> list[TraceLine]:
+        """Lines of one Message-ID or the latest ones, oldest first."""
+
+
+FolderListener = Callable[[int, int], None]
+"""Called in the event loop after a commit with (folder id, highest mod-sequence)."""
+
+BoxListener = Callable[[], None]
+"""Called in the event loop after a commit that changed the directory."""
+
+
+class Store(Deliveries, Channels, DirectoryRows, Outbox, Trace, Mailboxes, Protocol):
+    """One database with all its roles."""
+
+    def on_folder_change(self, listener: FolderListener) -> None:
+        """Hear of every folder that a commit changed."""
+
+    def on_directory_change(self, listener: BoxListener) -> None:
+        """Hear of every commit that changed boxes, persons or members."""
+
+    async def open(self) -> None:
+        """Open, migrate and recover; raise `StoreError` saying what to do."""
+
+    async def close(self) -> None:
+        """Finish what is under way and close."""

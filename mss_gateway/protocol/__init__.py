@@ -1,0 +1,1 @@
+"""Room of rooms; see mss_gateway/README.md."""

@@ -1,0 +1,1 @@
+"""PURE. What is allowed and what follows: facts in, decisions out."""

@@ -1,0 +1,165 @@
+"""Everything a rule may know, gathered beforehand: frozen, complete, with the time as an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from mss_gateway.mail.address import Address
+
+
+class BoxType(Enum):
+    """Types of mailbox: TRE_R257 with CAB (BAL-1), and the patient's own."""
+
+    PER = "PER"
+    ORG = "ORG"
+    APP = "APP"
+    CAB = "CAB"
+    PAT = "PAT"
+
+
+class BoxState(Enum):
+    """Life of a mailbox (BAL-5, PAT-1); NOT_ACTIVATED exists for patients only."""
+
+    ACTIVE = "active"
+    NOT_ACTIVATED = "not_activated"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class Place(Enum):
+    """Where an address lives, seen from this gateway (RTE-1..3)."""
+
+    HOSTED = "hosted"  # a domain of ours for professionals
+    PATIENT_HOSTED = "patient-hosted"  # the patient domain, and we are its operator
+    PATIENT_REMOTE = "patient-remote"  # the patient domain, run by another operator
+    TRUSTED = "trusted"  # a domain of the trusted list, run by another operator
+    OUTSIDE = "outside"  # anything else
+
+
+class Realm(Enum):
+    """Which INS numbers are real here (INS-2)."""
+
+    PRODUCTION = "production"
+    TEST = "test"
+    DEMO = "demo"
+
+
+class CallerKind(Enum):
+    """Who speaks to us over SMTP."""
+
+    OPERATOR = "operator"  # another operator, by its certificate
+    PERSON = "person"  # a professional, by login
+    APPLICATION = "application"  # an APP box, by its certificate (or login where allowed)
+    PATIENT = "patient"  # a patient, by login
+    GATEWAY = "gateway"  # this gateway itself: reports, notices
+
+
+class ChannelState(Enum):
+    """State of the right of one patient to answer one BAL (CHN)."""
+
+    NEVER = "never"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The deployment's own choices that rules depend on; defaults as in the rule book."""
+
+    realm: Realm = Realm.PRODUCTION
+    patient_domain: str = "patient.mssante.fr"
+    patient_service_locals: frozenset[str] = frozenset({"reponse.automatique-test"})  # INS-3
+    remote_patient_on_closed: str = "refuse"  # CHN-6: refuse | accept
+    remote_patient_on_never: str = "accept"  # CHN-6: refuse | accept
+    patient_closed: str = "bounce"  # PAT-2: bounce | reject
+    check_header_from: bool = True  # BAL-7
+    max_received: int = 30  # RTE-6, Received lines
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The authenticated party. Nothing in it ever comes from the message (BAL-6).
+
+    `identity` is the stable key (DN key, person id, box key), `name` what a log may show,
+    `auth` how it proved itself (`mtls`, `plain`, `external`, `internal`), `boxes` the address keys
+    it may write from, `domains` those whose listed DNs include its certificate (OPERATOR only).
+    """
+
+    kind: CallerKind
+    identity: str
+    name: str
+    auth: str
+    boxes: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One mailbox as the rules see it. `fin` is the BAL-8 choice: `fin`, `leave` or `reply-to=ADDRESS`."""
+
+    id: int
+    address: Address
+    type: BoxType
+    state: BoxState
+    display: str = ""
+    patient_initiated: bool = False
+    fin: str = "fin"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One address with what is known of it; `box` is None when it is not provisioned here."""
+
+    address: Address
+    place: Place
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """What the rules read in the header of a message; decoded, never the body.
+
+    Each address field is a tuple of what parsed; `from_valid` is False when From is absent, repeated
+    or malformed. `reply_to_trusted` tells that every Reply-To address is inside MSSanté.
+    """
+
+    from_: tuple[Address, ...] = ()
+    from_valid: bool = True
+    sender: Address | None = None
+    reply_to: tuple[Address, ...] = ()
+    reply_to_present: bool = False
+    reply_to_trusted: bool = True
+    subject: str = ""
+    mss_mes: str | None = None
+    message_id: str | None = None
+    received_count: int = 0
+    auto_submitted: bool = False
+    report: str | None = None  # delivery-status | disposition-notification when multipart/report
+    disposition_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFacts:
+    """State and version of one channel; the version lets the commit notice a stale decision (CHN-9)."""
+
+    state: ChannelState = ChannelState.NEVER
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that one decision needs. `sender` None is the null sender.
+
+    The same record serves three moments: MAIL FROM (`recipient` and `message` None), RCPT TO
+    (`message` None) and end of data (all there, once for each accepted recipient).
+    `now` is in seconds since the epoch.
+    """
+
+    now: float
+    house: House
+    caller: Caller
+    sender: Party | None
+    recipient: Party | None = None
+    message: MessageFacts | None = None
+    channel: ChannelFacts = field(default_factory=ChannelFacts)
