@@ -1,1 +1,1 @@
-"""Room of rooms; see mss_gateway/README.md."""
+"""ARM. Where everything is kept: one folder for each database, all passing one contract."""

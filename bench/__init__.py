@@ -1,0 +1,1 @@
+"""The bench: this gateway against Postfix with Dovecot, same load, same certificates, same disk, in turn."""

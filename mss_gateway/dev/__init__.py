@@ -1,0 +1,1 @@
+"""The throw-away trust space: a gateway on loopback, its PKI, its sample mailboxes, and a tour of it."""

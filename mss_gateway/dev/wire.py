@@ -1,0 +1,150 @@
+"""The clients of the tour: Python's own smtplib and imaplib, not our protocol code."""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+import ssl
+import time
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import TypeVar
+
+from .handout import Account, Credential, Handout
+
+HOST = "127.0.0.1"
+T = TypeVar("T")
+
+TIMEOUT = 20.0  # seconds for any one answer
+
+
+def tls(handout: Handout, credential: Credential | None = None) -> ssl.SSLContext:
+    """A client context that trusts the sample CA and presents the credential, if any."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # operators are known by their DN, not by a host name (TRU-4)
+    context.load_verify_locations(handout.ca)
+    if credential is not None:
+        context.load_cert_chain(credential.cert, credential.key)
+    return context
+
+
+class Refused(Exception):
+    """The gateway said no: the reply code with its text, or the TLS error."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+def deliver(handout: Handout, credential: Credential | None, message: EmailMessage, **envelope: str) -> str:
+    """Deliver as another operator on the port 25 role; return the final reply or raise `Refused`."""
+    with Session(handout, handout.ports.mta, credential) as session:
+        return session.send(message, **envelope)
+
+
+def submit(handout: Handout, account: Account, message: EmailMessage, **envelope: str) -> str:
+    """Submit as a mail client does on the 587 role; return the final reply or raise `Refused`."""
+    with Session(handout, handout.ports.submission, None) as session:
+        session.answered(lambda: session.smtp.login(account.login, account.password))
+        return session.send(message, **envelope)
+
+
+def submit_external(handout: Handout, credential: Credential, message: EmailMessage, **envelope: str) -> str:
+    """Submit as software does, proving itself by its certificate (BAL-4)."""
+    with Session(handout, handout.ports.submission, credential) as session:
+        session.answered(lambda: session.smtp.auth("EXTERNAL", lambda _=None: credential.address))
+        return session.send(message, **envelope)
+
+
+class Session:
+    """One SMTP session over STARTTLS that turns every kind of no into `Refused`."""
+
+    def __init__(
+        self, handout: Handout, port: int, credential: Credential | None, *, start_tls: bool = True
+    ) -> None:
+        self.smtp = smtplib.SMTP(timeout=TIMEOUT)
+        self._handout = handout
+        self._port = port
+        self._credential = credential
+        self._start_tls = start_tls
+
+    def __enter__(self) -> Session:
+        self.smtp.connect(HOST, self._port)
+        self.smtp.ehlo("tour.example")
+        if self._start_tls:
+            context = tls(self._handout, self._credential)
+            self.answered(lambda: self.smtp.starttls(context=context))
+            # TLS 1.3 tells a refused certificate only on the first read.
+            self.answered(lambda: self.smtp.ehlo("tour.example"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.smtp.close()
+
+    def answered(self, call: Callable[[], T]) -> T:
+        """Run one exchange; raise `Refused` with what the gateway, or TLS, said."""
+        try:
+            return call()
+        except smtplib.SMTPResponseException as refusal:
+            text = refusal.smtp_error
+            raise Refused(
+                f"{refusal.smtp_code} {text.decode() if isinstance(text, bytes) else text}"
+            ) from None
+        except (smtplib.SMTPServerDisconnected, ConnectionError, ssl.SSLError) as broken:
+            raise Refused(f"TLS: {broken}") from None
+
+    def command(self, verb: str, argument: str) -> str:
+        """One command; return the reply line or raise `Refused` when it is not 2xx or 3xx."""
+        code, text = self.answered(lambda: self.smtp.docmd(verb, argument))
+        reply = f"{code} {text.decode(errors='replace')}"
+        if code >= 400:
+            raise Refused(reply)
+        return reply
+
+    def send(self, message: EmailMessage, *, sender: str | None = None, recipient: str | None = None) -> str:
+        """MAIL, RCPT, DATA; the envelope is that of the header unless told otherwise."""
+        self.command("MAIL", f"FROM:<{sender if sender is not None else address_of(message, 'From')}>")
+        self.command("RCPT", f"TO:<{recipient if recipient is not None else address_of(message, 'To')}>")
+        code, text = self.answered(
+            lambda: self.smtp.data(message.as_bytes(policy=message.policy.clone(linesep="\r\n")))
+        )
+        if code != 250:
+            raise Refused(f"{code} {text.decode()}")
+        return f"{code} {text.decode()}"
+
+
+def address_of(message: EmailMessage, field: str) -> str:
+    """The bare address of a header field."""
+    return str(message[field].addresses[0].addr_spec)
+
+
+def read(handout: Handout, account: Account, message_id: str) -> EmailMessage:
+    """Open the mailbox over IMAP and fetch the message of this id; raise LookupError after the timeout."""
+    return _find(handout, account, "Message-ID", message_id)
+
+
+def read_answer_to(handout: Handout, account: Account, message_id: str) -> EmailMessage:
+    """Fetch the message that answers this id: a reply, or a report; raise LookupError after the timeout."""
+    return _find(handout, account, "In-Reply-To", message_id)
+
+
+def _find(handout: Handout, account: Account, field: str, value: str) -> EmailMessage:
+    with imaplib.IMAP4(HOST, handout.ports.imap, TIMEOUT) as imap:
+        imap.starttls(tls(handout))
+        imap.login(account.login, account.password)
+        imap.select("INBOX")
+        limit = time.monotonic() + TIMEOUT
+        while time.monotonic() < limit:
+            _, found = imap.uid("SEARCH", "HEADER", field, value)
+            if found and found[0]:
+                uid = found[0].split()[-1].decode()
+                _, data = imap.uid("FETCH", uid, "(BODY[])")
+                part = data[0]
+                if isinstance(part, tuple):
+                    parsed = message_from_bytes(part[1], policy=policy.default)
+                    assert isinstance(parsed, EmailMessage)
+                    return parsed
+            time.sleep(0.05)
+            imap.noop()
+    raise LookupError(f"no message with {field} {value} in {account.address}")

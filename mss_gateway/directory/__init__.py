@@ -1,0 +1,1 @@
+"""ARM. Who has a mailbox here, and where every other address lives."""

@@ -1,0 +1,90 @@
+"""CAPABILITY, ID, ENABLE, LOGIN, AUTHENTICATE, LOGOUT (RFC 9051 sections 6.1, 6.2)."""
+
+from __future__ import annotations
+
+from mss_gateway.base.errors import Refuse
+from mss_gateway.identity.accounts import Principal
+from mss_gateway.protocol.imap import AuthResponse, Ending, Request, responses
+from mss_gateway.protocol.imap.commands import Authenticate, Enable, Login
+
+from .session import Session
+
+_ENABLED = ("IMAP4REV2", "UTF8=ACCEPT", "CONDSTORE")
+
+
+async def capability(session: Session, request: Request) -> None:
+    """CAPABILITY."""
+    session.send(responses.capability(session.core.capabilities()))
+    session.core.tagged(Ending.OK, "done")
+
+
+async def identification(session: Session, request: Request) -> None:
+    """ID (RFC 2971): our name without a version, which would only help an attacker."""
+    session.send(responses.identification({"name": "mss-gateway"}))
+    session.core.tagged(Ending.OK, "done")
+
+
+async def enable(session: Session, request: Request) -> None:
+    """ENABLE (RFC 5161)."""
+    command = request.command
+    assert isinstance(command, Enable)
+    names = [name for name in _ENABLED if name in command.names]
+    if "IMAP4REV2" in names:
+        session.rev2 = True
+    if "IMAP4REV2" in names or "UTF8=ACCEPT" in names:
+        session.core.enable_utf8()
+    if "CONDSTORE" in names:
+        session.condstore = True
+    session.send(responses.enabled(names))
+    session.core.tagged(Ending.OK, "done")
+
+
+async def logout(session: Session, request: Request) -> None:
+    """LOGOUT."""
+    session.leave()
+    session.send(responses.bye("goodbye"))
+    session.core.tagged(Ending.OK, "done")
+
+
+async def login(session: Session, request: Request) -> None:
+    """LOGIN; the core has refused it without TLS (ACC-1)."""
+    command = request.command
+    assert isinstance(command, Login)
+    outcome = await session.parts.login.password(session.stream, command.user, command.password)
+    _enter(session, outcome)
+
+
+async def authenticate(session: Session, request: Request) -> None:
+    """AUTHENTICATE; without an initial response an empty challenge asks for it."""
+    command = request.command
+    assert isinstance(command, Authenticate)
+    if command.mechanism not in session.parts.login.mechanisms:
+        session.core.tagged(Ending.NO, "unknown mechanism", code=b"CANNOT")
+    elif command.initial is None:
+        session.mechanism = command.mechanism
+        session.core.challenge(b"")
+    else:
+        await _sasl(session, command.mechanism, command.initial)
+
+
+async def auth_response(session: Session, event: AuthResponse) -> None:
+    """The client's answer to the empty challenge."""
+    if event.data is None:
+        session.core.tagged(Ending.BAD, "authentication given up")
+    else:
+        await _sasl(session, session.mechanism, event.data)
+
+
+async def _sasl(session: Session, mechanism: str, data: bytes) -> None:
+    _enter(session, await session.parts.login.authenticate(session.stream, mechanism, data))
+
+
+def _enter(session: Session, outcome: Principal | Refuse) -> None:
+    if isinstance(outcome, Refuse):
+        session.parts.filing.note_refusal(session.stream.host, outcome.reason)
+        code = b"UNAVAILABLE" if outcome.temporary else b"AUTHENTICATIONFAILED"
+        session.core.tagged(Ending.NO, outcome.public, code=code)
+        return
+    session.principal = outcome
+    # The capabilities change with the login; most clients read them here (RFC 9051 section 7.1).
+    session.core.tagged(Ending.OK, "logged in", code=b"CAPABILITY " + session.core.capabilities(authenticated=True))

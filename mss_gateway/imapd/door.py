@@ -1,0 +1,203 @@
+"""One IMAP connection: moves bytes between the socket and the core, and commands to their families."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mss_gateway.base.errors import ProtocolViolation
+from mss_gateway.net.stream import DeadlinePassed, Draining, Stream, StreamClosed
+from mss_gateway.observe.events import Event
+from mss_gateway.ports.mailboxes import NoSuchFolder
+from mss_gateway.ports.store import StoreError
+from mss_gateway.protocol.imap import (
+    NEED_DATA,
+    AppendAbandoned,
+    AppendChunk,
+    AppendEnd,
+    AuthResponse,
+    Ending,
+    IdleDone,
+    ImapOptions,
+    ImapServer,
+    Request,
+    State,
+)
+from mss_gateway.protocol.imap import commands as c
+from mss_gateway.protocol.imap.responses import greeting
+
+from . import accounts, appending, copying, fetch, flags, idling, mailboxes, searching, selecting
+from .session import CommandFailed, Parts, Session
+
+Family = Callable[[Session, Request], Awaitable[None]]
+"""One command's handler: it answers `tagged`, or raises `CommandFailed`."""
+
+FAMILIES: dict[type, Family] = {
+    c.Capability: accounts.capability,
+    c.Id: accounts.identification,
+    c.Enable: accounts.enable,
+    c.Login: accounts.login,
+    c.Authenticate: accounts.authenticate,
+    c.Logout: accounts.logout,
+    c.Noop: selecting.check,
+    c.Check: selecting.check,
+    c.Select: selecting.select,
+    c.Close: selecting.close,
+    c.Unselect: selecting.close,
+    c.Expunge: selecting.expunge,
+    c.Create: mailboxes.create,
+    c.Delete: mailboxes.delete,
+    c.Rename: mailboxes.rename,
+    c.Subscribe: mailboxes.subscribe,
+    c.Unsubscribe: mailboxes.subscribe,
+    c.List: mailboxes.list_,
+    c.Lsub: mailboxes.lsub,
+    c.Namespace: mailboxes.namespace,
+    c.Status: mailboxes.status,
+    c.Fetch: fetch.fetch,
+    c.Store: flags.store,
+    c.Search: searching.search,
+    c.Copy: copying.copy,
+    c.Move: copying.move,
+}
+"""Who answers which command; IDLE, APPEND and STARTTLS are part of the loop itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImapDoor:
+    """Serves connections of one listener. `context` gives the TLS context in force at this moment."""
+
+    parts: Parts
+    context: Callable[[], ssl.SSLContext]
+
+    async def serve(self, stream: Stream) -> None:
+        """Hold one connection to its end; nothing escapes."""
+        connection = Connection(self, stream)
+        try:
+            await connection.run()
+        except (StreamClosed, DeadlinePassed):
+            self.parts.log.debug(Event.IMAP_LOST, peer=stream.host)
+        except ssl.SSLError as error:
+            self.parts.login.handshake_failed(stream, error)
+        finally:
+            await connection.end()
+
+
+class Connection:
+    """The loop of one connection."""
+
+    def __init__(self, door: ImapDoor, stream: Stream) -> None:
+        options = door.parts.options
+        self._door = door
+        self._stream = stream
+        self._core = ImapServer(ImapOptions(max_append=options.max_append), tls=options.implicit_tls)
+        self._session = Session(self._core, stream, door.parts)
+        self._appending: appending.Appending | None = None
+        self._idling = False
+
+    async def run(self) -> None:
+        """Speak until one side ends it."""
+        if self._door.parts.options.implicit_tls:
+            await self._handshake()
+        self._core.send(greeting(self._core.capabilities(), f"{self._door.parts.options.hostname} ready"))
+        while True:
+            try:
+                event = self._core.next_event()
+            except ProtocolViolation as violation:
+                self._door.parts.log.warning(
+                    Event.IMAP_VIOLATION, peer=self._stream.host, reason=violation.reason
+                )
+                await self._session.flush()
+                return
+            if event is NEED_DATA:
+                if self._core.state is State.LOGOUT or not await self._more():
+                    await self._session.flush()
+                    return
+                continue
+            await self._guarded(event)
+
+    async def end(self) -> None:
+        """Leave nothing behind."""
+        self._session.leave()
+        if self._appending is not None:
+            await self._appending.spool.discard()
+
+    async def _more(self) -> bool:
+        """Send what is queued and read; False at the end of the connection."""
+        await self._session.flush()
+        try:
+            if self._idling:
+                await idling.wait(self._session)
+            data = await self._stream.read(self._deadline(), idle=self._appending is None)
+        except DeadlinePassed:
+            self._core.bye("too long without a word")
+            return False
+        except Draining:
+            self._core.bye("the gateway is stopping, connect again in a moment")
+            return False
+        if data:
+            self._core.receive_data(data)
+        return bool(data)
+
+    def _deadline(self) -> float:
+        deadlines = self._door.parts.options.deadlines
+        return deadlines.login if self._session.principal is None else deadlines.command
+
+    async def _guarded(self, event: object) -> None:
+        """Run one event; a refusal becomes NO or BAD, our own fault a BYE that tells nothing."""
+        try:
+            await self._handle(event)
+        except CommandFailed as failure:
+            self._core.tagged(failure.ending, failure.text, code=failure.code)
+        except NoSuchFolder:
+            self._core.tagged(Ending.NO, "the mailbox is gone", code=b"NONEXISTENT")
+        except StoreError as error:
+            self._door.parts.log.fault(Event.STORE_FAULT, error, peer=self._stream.host)
+            self._core.tagged(Ending.NO, "not possible now, try again later", code=b"UNAVAILABLE")
+        except (StreamClosed, DeadlinePassed, ssl.SSLError):
+            raise
+        except Exception as error:  # our own bug: the peer learns nothing of it
+            self._door.parts.log.fault(Event.IMAP_FAULT, error, peer=self._stream.host)
+            self._core.bye("something went wrong on our side")
+            await self._session.flush()
+            raise StreamClosed from error
+
+    async def _handle(self, event: object) -> None:
+        match event:
+            case Request(_, command):
+                await self._command(event, command)
+            case AppendChunk(data):
+                if self._appending is not None:
+                    await appending.chunk(self._appending, data)
+            case AppendEnd():
+                under_way, self._appending = self._appending, None
+                assert under_way is not None
+                await appending.end(self._session, under_way)
+            case AppendAbandoned():
+                if self._appending is not None:
+                    await self._appending.spool.discard()
+                    self._appending = None
+            case IdleDone():
+                self._idling = False
+                idling.done(self._session, event)
+            case AuthResponse():
+                await accounts.auth_response(self._session, event)
+
+    async def _command(self, request: Request, command: c.Command) -> None:
+        match command:
+            case c.Idle():
+                self._idling = True
+            case c.Append():
+                self._appending = await appending.begin(self._session, request)
+            case c.StartTls():
+                self._core.tagged(Ending.OK, "begin TLS now")
+                await self._session.flush()
+                await self._handshake()
+                self._core.tls_started()
+            case _:
+                await FAMILIES[type(command)](self._session, request)
+
+    async def _handshake(self) -> None:
+        options = self._door.parts.options
+        await self._stream.start_tls(self._door.context(), options.deadlines.handshake)

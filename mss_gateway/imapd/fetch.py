@@ -1,0 +1,167 @@
+"""FETCH and UID FETCH (RFC 9051 section 6.4.5, RFC 7162 section 3.1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mss_gateway.ports.mailboxes import FlagChange, MessageRow, Want
+from mss_gateway.protocol.imap import Ending, Request, fetching
+from mss_gateway.protocol.imap.commands import Fetch
+from mss_gateway.protocol.imap.fetchitems import (
+    Attribute,
+    BinarySection,
+    BinarySize,
+    BodySection,
+    FetchItem,
+    SectionText,
+)
+
+from . import sections
+from .numbers import uids_of
+from .session import Selected, Session
+from .sync import learn_keywords, sync
+
+BATCH = 500  # messages of one hop to the store when only stored columns are asked
+BODY_BATCH = 32  # messages of one hop when texts come along
+SMALL = 64 * 1024  # octets; texts up to this size are read together, larger ones are streamed alone
+
+Piece = Callable[[MessageRow], bytes]
+
+_PIECES: dict[Attribute, Piece] = {
+    Attribute.UID: lambda row: fetching.uid_item(row.uid),
+    Attribute.FLAGS: lambda row: fetching.flags_item(row.flags),
+    Attribute.MODSEQ: lambda row: fetching.modseq_item(row.modseq),
+    Attribute.SIZE: lambda row: fetching.size_item(row.size),
+    Attribute.INTERNALDATE: lambda row: fetching.date_item(row.internal_date),
+    Attribute.ENVELOPE: lambda row: b"ENVELOPE " + (row.envelope or b"NIL"),
+    Attribute.BODYSTRUCTURE: lambda row: b"BODYSTRUCTURE " + (row.bodystructure or b"NIL"),
+    Attribute.BODY: lambda row: b"BODY " + sections.body_form(row),
+}
+
+_COLUMNS = {
+    Attribute.ENVELOPE: Want.ENVELOPE,
+    Attribute.BODYSTRUCTURE: Want.BODYSTRUCTURE,
+    Attribute.BODY: Want.STRUCTURE,
+}
+
+
+async def fetch(session: Session, request: Request) -> None:
+    """Answer with what is asked, in batches, so that memory stays flat and other sessions run in between."""
+    command = request.command
+    assert isinstance(command, Fetch)
+    selected = session.folder
+    uids = uids_of(selected, command.numbers, uid=command.uid)
+    if command.changed_since is not None or Attribute.MODSEQ in command.items:
+        session.condstore = True
+    items = _items(session, command)
+    wants = _wants(items)
+    bodies = [item for item in items if not isinstance(item, Attribute)]
+    size = BODY_BATCH if bodies else BATCH
+    for at in range(0, len(uids), size):
+        batch = uids[at : at + size]
+        rows = await session.mailboxes.rows(selected.folder.id, selected.viewer, batch, wants)
+        if command.changed_since is not None:
+            rows = [row for row in rows if row.modseq > command.changed_since]
+        if bodies:
+            await _send_bodies(session, selected, rows, items)
+        else:
+            _send_columns(session, selected, rows, items)
+        await session.flush()
+    await sync(session, expunges=command.uid)
+    session.core.tagged(Ending.OK, "fetched")
+
+
+def _items(session: Session, command: Fetch) -> tuple[FetchItem, ...]:
+    """The items asked, with UID for the UID form and MODSEQ for CHANGEDSINCE, each once."""
+    items = list(command.items)
+    if command.uid and Attribute.UID not in items:
+        items.insert(0, Attribute.UID)
+    if command.changed_since is not None and Attribute.MODSEQ not in items:
+        items.append(Attribute.MODSEQ)
+    return tuple(items)
+
+
+def _wants(items: tuple[FetchItem, ...]) -> frozenset[Want]:
+    wants = {_COLUMNS[item] for item in items if isinstance(item, Attribute) and item in _COLUMNS}
+    if Attribute.BODY in items:
+        wants.add(Want.HEADER)
+    for item in items:
+        if isinstance(item, BodySection):
+            wants.add(Want.HEADER)
+            if item.part:
+                wants.add(Want.STRUCTURE)
+        elif isinstance(item, BinarySection | BinarySize):
+            wants |= {Want.HEADER, Want.STRUCTURE}
+    return frozenset(wants)
+
+
+def _send_columns(
+    session: Session, selected: Selected, rows: list[MessageRow], items: tuple[FetchItem, ...]
+) -> None:
+    pieces = [_PIECES[item] for item in items if isinstance(item, Attribute)]
+    number_of = selected.view.number
+    for row in rows:
+        number = number_of(row.uid)
+        if number is not None:
+            session.send(fetching.fetch(number, [piece(row) for piece in pieces]))
+
+
+async def _send_bodies(
+    session: Session, selected: Selected, rows: list[MessageRow], items: tuple[FetchItem, ...]
+) -> None:
+    """Answer messages whose bodies are asked; texts that are small come in one hop."""
+    rows, seen = await _mark_seen(session, selected, rows, items)
+    texts: dict[int, bytes] = {}
+    if any(sections.needs_text(item) for item in items):
+        small = [row.body_id for row in rows if row.size - row.header_size <= SMALL]
+        texts = await session.mailboxes.read_texts(small, SMALL)
+    for row in rows:
+        number = selected.view.number(row.uid)
+        if number is None:
+            continue
+        learn_keywords(session, selected, row.flags)
+        reader = sections.Reader(session, row, texts.get(row.body_id))
+        session.send(fetching.fetch_head(number))
+        shown = items
+        if row.uid in seen and Attribute.FLAGS not in items:
+            shown = (*items, Attribute.FLAGS)
+        for index, item in enumerate(shown):
+            if index:
+                session.send(b" ")
+            if isinstance(item, Attribute):
+                session.send(_PIECES[item](row))
+            else:
+                await reader.send(item)
+        session.send(fetching.FETCH_TAIL)
+        await session.flush()
+
+
+async def _mark_seen(
+    session: Session, selected: Selected, rows: list[MessageRow], items: tuple[FetchItem, ...]
+) -> tuple[list[MessageRow], set[int]]:
+    """Set `\\Seen` on what is read without PEEK, and give the rows as they are then."""
+    peeking = all(not isinstance(item, BodySection | BinarySection) or item.peek for item in items)
+    header_only = all(
+        not isinstance(item, BodySection | BinarySection) or item.peek or _is_rfc822_header(item)
+        for item in items
+    )
+    unseen = [row.uid for row in rows if "\\Seen" not in row.flags]
+    if selected.read_only or peeking or header_only or not unseen:
+        return rows, set()
+    outcome = await session.mailboxes.store_flags(
+        selected.folder.id, selected.viewer, unseen, FlagChange.ADD, frozenset({"\\Seen"})
+    )
+    fresh = {row.uid: row for row in outcome.rows}
+    for uid, flag_row in fresh.items():
+        selected.told[uid] = flag_row.modseq
+    marked = [
+        replace(row, flags=fresh[row.uid].flags, modseq=fresh[row.uid].modseq) if row.uid in fresh else row
+        for row in rows
+    ]
+    return marked, set(fresh)
+
+
+def _is_rfc822_header(item: BodySection | BinarySection) -> bool:
+    """RFC822.HEADER does not set `\\Seen` (RFC 3501 section 6.4.5)."""
+    return isinstance(item, BodySection) and item.label == b"RFC822.HEADER" and item.text is SectionText.HEADER

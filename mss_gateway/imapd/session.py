@@ -1,0 +1,121 @@
+"""What one IMAP connection knows: who, which boxes, which folder, and what the client has been told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mss_gateway.identity.accounts import Principal
+from mss_gateway.net.stream import Stream
+from mss_gateway.observe.log import Log
+from mss_gateway.pipeline.filing import Filing
+from mss_gateway.pipeline.login import Login
+from mss_gateway.ports.mailboxes import Folder, Mailboxes, Viewer
+from mss_gateway.ports.records import BoxRow
+from mss_gateway.protocol.imap import Ending, ImapServer
+from mss_gateway.protocol.imap.tracker import SequenceView
+from mss_gateway.rules.facts import BoxType
+
+from .hub import Hub
+from .options import ImapdOptions
+
+SHARED_TYPES = (BoxType.ORG, BoxType.CAB)
+
+
+class CommandFailed(Exception):
+    """A command ends with NO or BAD; `code` is its response code without brackets."""
+
+    def __init__(self, text: str, code: bytes = b"", ending: Ending = Ending.NO) -> None:
+        super().__init__(text)
+        self.text = text
+        self.code = code
+        self.ending = ending
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every session of a door is built from."""
+
+    mailboxes: Mailboxes
+    login: Login
+    filing: Filing
+    hub: Hub
+    log: Log
+    options: ImapdOptions
+
+
+@dataclass(slots=True)
+class Selected:
+    """The folder in hand. `modseq` is how far the client has been told; `held` waits for a moment
+    when EXPUNGE may be sent; `told` keeps flag changes already answered, by UID."""
+
+    folder: Folder
+    viewer: Viewer
+    view: SequenceView
+    read_only: bool
+    modseq: int
+    keywords: set[str]
+    dirty: bool = False
+    held: list[int] = field(default_factory=list)
+    told: dict[int, int] = field(default_factory=dict)
+
+
+class Session:
+    """One client's state; the command families read and change it."""
+
+    def __init__(self, core: ImapServer, stream: Stream, parts: Parts) -> None:
+        self.core = core
+        self.stream = stream
+        self.parts = parts
+        self.mailboxes = parts.mailboxes
+        self.principal: Principal | None = None
+        self.selected: Selected | None = None
+        self.condstore = False
+        self.rev2 = False
+        self.mechanism = ""
+        self._changed: Callable[[], None] = self._note_change
+
+    @property
+    def who(self) -> Principal:
+        """The one logged in; only called where the core has checked the state."""
+        assert self.principal is not None
+        return self.principal
+
+    @property
+    def folder(self) -> Selected:
+        """The folder in hand; only called where the core has checked the state."""
+        assert self.selected is not None
+        return self.selected
+
+    def viewer(self, box: BoxRow) -> Viewer:
+        """Whose `\\Seen` is meant in this box (BAL-3)."""
+        return Viewer(self.who.person_id, shared=box.type in SHARED_TYPES)
+
+    def send(self, data: bytes) -> None:
+        """Queue untagged data."""
+        self.core.send(data)
+
+    async def flush(self) -> None:
+        """Write what is queued; waits for a slow client under the deadline."""
+        data = self.core.data_to_send()
+        if data:
+            self.stream.write(data)
+            if self.stream.write_blocked:
+                await self.stream.drain(self.parts.options.deadlines.write)
+
+    def open(self, selected: Selected) -> None:
+        """Take a folder in hand and hear of its changes."""
+        self.leave()
+        self.selected = selected
+        self.parts.hub.watch(selected.folder.id, self._changed)
+
+    def leave(self) -> None:
+        """Let the folder go."""
+        if self.selected is not None:
+            self.parts.hub.forget(self.selected.folder.id, self._changed)
+            self.selected = None
+
+    def _note_change(self) -> None:
+        if self.selected is not None:
+            self.selected.dirty = True
+            self.stream.wake()

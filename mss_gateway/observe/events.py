@@ -1,0 +1,29 @@
+"""Every event that the log may hold, by name; its fields are documented beside it (AUD-4)."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Event(Enum):
+    """Names of log events. Fields never hold content, subjects, addresses of patients, or secrets (AUD-5)."""
+
+    GATEWAY_STARTED = "gateway-started"  # ports
+    GATEWAY_STOPPING = "gateway-stopping"
+    GATEWAY_STOPPED = "gateway-stopped"
+    CONFIG_RELOADED = "config-reloaded"
+    TRUST_LOADED = "trust-loaded"  # domains, generated
+    TRUST_REFUSED = "trust-refused"  # reason, sentence
+    MESSAGE_ACCEPTED = "message-accepted"  # transaction, caller, size, placed, queued
+    MESSAGE_REFUSED = "message-refused"  # transaction, peer, reason
+    LOGIN = "login"  # peer, mechanism, result
+    TLS_REFUSED = "tls-refused"  # peer, reason, sentence
+    SMTP_VIOLATION = "smtp-violation"  # peer, reason
+    SMTP_LOST = "smtp-lost"  # peer
+    SMTP_FAULT = "smtp-fault"  # peer, error, where
+    IMAP_VIOLATION = "imap-violation"  # peer, reason
+    IMAP_LOST = "imap-lost"  # peer
+    IMAP_FAULT = "imap-fault"  # peer, error, where
+    STORE_FAULT = "store-fault"  # error, where, transaction or peer
+    OPERATION_FAULT = "operation-fault"  # error, where
+    OPERATION = "operation"  # name, actor, result

@@ -1,0 +1,28 @@
+"""The last gate before anything is written: INS masked, secrets dropped (INS-7, AUD-5)."""
+
+from __future__ import annotations
+
+from mss_gateway.base.secret import Secret
+from mss_gateway.rules.ins import mask_text
+
+
+def clean(value: object) -> str | int | float | bool | None:
+    """A field fit for the log: numbers as they are, texts masked, bytes and secrets never shown."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Secret | bytes | bytearray | memoryview):
+        return "***"
+    # Looking for an INS costs more than writing the line; a text without 13 digits in it cannot hold one.
+    text = value if isinstance(value, str) else str(value)
+    return mask_text(text) if len(text) >= 13 else text
+
+
+def where(error: BaseException) -> str:
+    """The innermost place of an exception as `file:line`, without its text, which may hold anything."""
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    return f"{code.co_filename.rpartition('mss_gateway/')[2]}:{trace.tb_lineno} {code.co_name}"

@@ -1,0 +1,53 @@
+"""One operation: a name, plain arguments in, plain data out, or a refusal with its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+Arguments = Mapping[str, Any]
+"""What an operation is given: JSON values by name."""
+
+Result = dict[str, Any]
+"""What an operation gives back: JSON values by name."""
+
+Operation = Callable[[Arguments], Awaitable[Result]]
+"""An operation as the control socket and the CLI call it."""
+
+USAGE = 2
+NOT_FOUND = 3
+CONFLICT = 4
+NOT_ALLOWED = 5
+UNAVAILABLE = 6
+"""Exit codes of the CLI, documented in docs/operating.md."""
+
+
+class OperationRefused(Exception):
+    """An operation says no: `reason` is a slug, the text a sentence with the remedy, `exit_code` for the shell."""
+
+    def __init__(self, sentence: str, reason: str, exit_code: int) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.reason = reason
+        self.exit_code = exit_code
+
+
+def text(arguments: Arguments, name: str, default: str | None = None) -> str:
+    """A text argument; raises `OperationRefused` when it is missing or not a text."""
+    value = arguments.get(name, default)
+    if not isinstance(value, str):
+        raise OperationRefused(f"The argument {name} is missing or not a text", "bad-argument", USAGE)
+    return value
+
+
+def texts(arguments: Arguments, name: str) -> list[str]:
+    """A list of texts, empty when absent; raises `OperationRefused`."""
+    value = arguments.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise OperationRefused(f"The argument {name} is not a list of texts", "bad-argument", USAGE)
+    return value
+
+
+def flag(arguments: Arguments, name: str) -> bool:
+    """A yes or no, no when absent."""
+    return bool(arguments.get(name, False))

@@ -1,0 +1,38 @@
+"""From spooled octets to a body ready for the store: scanned, hashed, its IMAP texts written once."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+from concurrent.futures import Executor
+
+from mss_gateway.mail.prepare import Prepared, prepare
+from mss_gateway.ports.records import NewBody, SpoolFile
+
+
+async def prepare_body(header: bytes, text: bytes | SpoolFile, executor: Executor) -> NewBody:
+    """Scan a message. What lies in a file is mapped and scanned outside of the loop."""
+    if isinstance(text, SpoolFile):
+        loop = asyncio.get_running_loop()
+        prepared = await loop.run_in_executor(executor, _prepare_file, header, text)
+    else:
+        prepared = prepare(header, text)
+    return NewBody(
+        header=header,
+        text=text,
+        size=len(header) + (text.size if isinstance(text, SpoolFile) else len(text)),
+        digest=prepared.digest,
+        envelope=prepared.envelope,
+        bodystructure=prepared.bodystructure,
+        structure=prepared.structure,
+        message_id=prepared.message_id,
+        subject_base=prepared.subject_base,
+        sent_at=prepared.sent_at,
+    )
+
+
+def _prepare_file(header: bytes, text: SpoolFile) -> Prepared:
+    if text.size == 0:
+        return prepare(header, b"")
+    with text.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        return prepare(header, mapped)

@@ -1,0 +1,188 @@
+"""Steps 3 to 7 of the line: identify, gather, decide, route, accept. What a door calls, and nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mss_gateway.base.errors import Refuse
+from mss_gateway.base.ids import sortable_id
+from mss_gateway.mail.envelope import Envelope, Recipient
+from mss_gateway.mail.facts import header_facts
+from mss_gateway.observe.events import Event
+from mss_gateway.observe.log import Log
+from mss_gateway.ports.records import Delivery, TraceLine
+from mss_gateway.ports.store import Deliveries, StaleChannel, StoreError, StoreFull
+from mss_gateway.rules.facts import Caller, MessageFacts
+from mss_gateway.rules.policy import Accept, decide
+
+from .gather import Gather
+from .delivery import Draft, build
+from .notes import Notes
+from .spool import Spool, Spooled
+from .transaction import Accepted, PeerSession, Transaction
+
+STALE_RETRIES = 5  # decisions made again because a channel moved meanwhile
+
+FULL = Refuse(452, "4.3.1", "No room to keep the message now; try again later", "store-full")
+TROUBLE = Refuse(451, "4.3.0", "The message could not be kept now; try again later", "store-error")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time and dice of the line, so that tests can hold both."""
+
+    now: Callable[[], float] = time.time
+    bits: Callable[[int], int] = random.SystemRandom().getrandbits
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeOptions:
+    """`hostname` goes into trace headers, reports and Message-IDs; `spool` is on the store's own file system."""
+
+    hostname: str
+    spool: Path
+
+
+class Intake:
+    """Takes a transaction step by step; every answer is None, `Accepted` or a `Refuse`, never an exception of rules."""
+
+    def __init__(
+        self,
+        gather: Gather,
+        store: Deliveries,
+        notes: Notes,
+        log: Log,
+        executor: Executor,
+        options: IntakeOptions,
+        clock: Clock | None = None,
+    ) -> None:
+        self._gather = gather
+        self._store = store
+        self._notes = notes
+        self._log = log
+        self._executor = executor
+        self._options = options
+        self._clock = clock or Clock()
+
+    def new_id(self) -> str:
+        """A new transaction id, sortable by time."""
+        return sortable_id(self._clock.now(), self._clock.bits(62))
+
+    def new_spool(self) -> Spool:
+        """An empty body for the message that comes now."""
+        return Spool(self._options.spool / self.new_id(), self._executor)
+
+    async def begin(
+        self, caller: Caller, session: PeerSession, envelope: Envelope
+    ) -> tuple[Transaction, Refuse | None]:
+        """Decide on MAIL FROM (BAL-5..7, TRU-7)."""
+        facts = await self._gather.sender(self._clock.now(), caller, envelope.sender)
+        transaction = Transaction(self.new_id(), caller, session, envelope, facts.sender)
+        decision = decide(facts)
+        if isinstance(decision, Refuse):
+            self.note_refusal(transaction, session.host, decision.reason)
+            return transaction, decision
+        return transaction, None
+
+    async def recipient(self, transaction: Transaction, recipient: Recipient) -> Refuse | None:
+        """Decide on one RCPT TO (RTE-1..3, RTE-5, INS-1, CHN-6) and take it into the transaction."""
+        facts = await self._gather.recipient(
+            self._clock.now(), transaction.caller, transaction.sender, recipient.address
+        )
+        decision = decide(facts)
+        if isinstance(decision, Refuse):
+            self.note_refusal(transaction, transaction.session.host, decision.reason)
+            return decision
+        assert facts.recipient is not None
+        # The same address twice is one copy (RTE-4); the first RCPT's wishes hold.
+        if all(known.address.key != recipient.address.key for known, _ in transaction.recipients):
+            transaction.recipients.append((recipient, facts.recipient))
+        return None
+
+    async def message(self, transaction: Transaction, spool: Spool) -> Accepted | Refuse:
+        """Decide on the whole message and commit it; `Accepted` means durable (RTE-4).
+
+        The commit goes on when the caller is cancelled: a client that leaves never undoes it.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._message(transaction, spool)))
+
+    async def _message(self, transaction: Transaction, spool: Spool) -> Accepted | Refuse:
+        try:
+            spooled = await spool.finish()
+            outcome = spooled if isinstance(spooled, Refuse) else await self._accept(transaction, spooled)
+        except StoreFull:
+            outcome = FULL
+        except (StoreError, OSError) as error:
+            self._log.fault(Event.STORE_FAULT, error, transaction=transaction.id)
+            outcome = TROUBLE
+        finally:
+            await spool.discard()
+        if isinstance(outcome, Refuse):
+            self.note_refusal(transaction, transaction.session.host, outcome.reason)
+        return outcome
+
+    async def _accept(self, transaction: Transaction, spooled: Spooled) -> Accepted | Refuse:
+        facts = self._gather.header(header_facts(spooled.header))
+        draft: Draft | None = None
+        for _ in range(STALE_RETRIES):
+            now = self._clock.now()
+            decided = await self._decide(now, transaction, facts)
+            if isinstance(decided, Refuse):
+                return decided
+            draft = Draft(transaction, spooled, facts, tuple(decided), now)
+            delivery = await build(draft, self._options.hostname, self._executor, self.new_id)
+            try:
+                placed = await self._store.accept(delivery)
+            except StaleChannel:
+                continue
+            return self._accepted(draft, delivery, len(placed))
+        return TROUBLE
+
+    async def _decide(
+        self, now: float, transaction: Transaction, message: MessageFacts
+    ) -> list[tuple[Recipient, Accept]] | Refuse:
+        """One answer for all (RTE-5): the first refusal refuses the message."""
+        decided: list[tuple[Recipient, Accept]] = []
+        for recipient, party in transaction.recipients:
+            facts = await self._gather.message(now, transaction.caller, transaction.sender, party, message)
+            decision = decide(facts)
+            if isinstance(decision, Refuse):
+                return decision
+            decided.append((recipient, decision))
+        return decided
+
+    def _accepted(self, draft: Draft, delivery: Delivery, placed: int) -> Accepted:
+        queued = sum(len(part.outbox) for part in delivery.parts)
+        self._log.info(
+            Event.MESSAGE_ACCEPTED,
+            transaction=draft.transaction.id,
+            caller=draft.transaction.caller.kind.value,
+            size=draft.spooled.size,
+            placed=placed,
+            queued=queued,
+        )
+        return Accepted(draft.transaction.id, placed, queued)
+
+    def note_refusal(self, transaction: Transaction | None, host: str, reason: str) -> None:
+        """Write a refusal into log, figures and timeline; the peer does not wait for it."""
+        self._log.info(
+            Event.MESSAGE_REFUSED,
+            transaction=transaction.id if transaction else "",
+            peer=host,
+            reason=reason,
+        )
+        self._notes.add(
+            TraceLine(
+                at=self._clock.now(),
+                event="refused",
+                transaction=transaction.id if transaction else "",
+                actor=transaction.caller.name if transaction else host,
+                detail={"reason": reason, "peer": host},
+            )
+        )

@@ -1,0 +1,104 @@
+"""Step 3 of the line: who speaks, by certificate or by login, for both doors (TRU-1, BAL-4, ACC-1)."""
+
+from __future__ import annotations
+
+import ssl
+import time
+
+from mss_gateway.base.errors import Refuse
+from mss_gateway.base.secret import Secret
+from mss_gateway.identity.accounts import Accounts, Principal
+from mss_gateway.identity.sasl import parse_external, parse_plain
+from mss_gateway.net.stream import Stream
+from mss_gateway.observe.events import Event
+from mss_gateway.observe.log import Log
+from mss_gateway.ports.records import TraceLine
+from mss_gateway.rules.facts import Caller, CallerKind
+from mss_gateway.trust.contexts import tls_refusal
+from mss_gateway.trust.guard import Trust
+
+from .notes import Notes
+
+NO_CERTIFICATE = Refuse(
+    550, "5.7.1", "A client certificate of the trust space is required (mutual TLS)", "no-certificate"
+)
+NOT_A_CLIENT = Refuse(535, "5.7.8", "This login needs a client certificate in the TLS handshake", "no-certificate")
+UNKNOWN_MECHANISM = Refuse(504, "5.5.4", "This authentication mechanism is not offered", "unknown-mechanism")
+
+
+class Login:
+    """Turns certificates and credentials into callers. Refusals are values and never tell which part was wrong."""
+
+    mechanisms = ("PLAIN", "EXTERNAL")
+
+    def __init__(self, trust: Trust, accounts: Accounts, notes: Notes, log: Log) -> None:
+        self._trust = trust
+        self._accounts = accounts
+        self._notes = notes
+        self._log = log
+
+    def operator(self, stream: Stream) -> Caller | Refuse:
+        """The operator behind the peer's certificate (TRU-1, TRU-2, TRU-4).
+
+        Asked anew for each transaction, so that a reloaded list or CRL holds at once.
+        """
+        der = stream.tls.peer if stream.tls else None
+        if der is None:
+            return NO_CERTIFICATE
+        peer = self._trust.identify(der)
+        if isinstance(peer, Refuse):
+            return peer
+        domains = self._trust.domains_of(peer.dn_key)
+        if not domains:
+            return Refuse(
+                550, "5.7.1", "The DN of the client certificate is not on the trusted list", "dn-not-listed"
+            )
+        return Caller(CallerKind.OPERATOR, peer.dn_key, peer.dn_text, "mtls", domains=domains)
+
+    async def password(self, stream: Stream, user: str, password: Secret) -> Principal | Refuse:
+        """A login with a password."""
+        return self._traced(stream, "password", await self._accounts.plain(user, password, stream.host))
+
+    async def authenticate(self, stream: Stream, mechanism: str, data: bytes) -> Principal | Refuse:
+        """A SASL exchange whose client response is `data` (RFC 4616, RFC 4422 appendix A)."""
+        if mechanism == "PLAIN":
+            credentials = parse_plain(data)
+            if isinstance(credentials, Refuse):
+                return self._traced(stream, mechanism, credentials)
+            return await self.password(stream, credentials.login, credentials.password)
+        if mechanism == "EXTERNAL":
+            return self._traced(stream, mechanism, await self._external(stream, data))
+        return self._traced(stream, mechanism, UNKNOWN_MECHANISM)
+
+    async def _external(self, stream: Stream, data: bytes) -> Principal | Refuse:
+        der = stream.tls.peer if stream.tls else None
+        if der is None:
+            return NOT_A_CLIENT
+        peer = self._trust.identify(der)
+        if isinstance(peer, Refuse):
+            return Refuse(535, "5.7.8", peer.public, peer.reason)
+        return await self._accounts.certificate(peer.dn_key, parse_external(data))
+
+    def handshake_failed(self, stream: Stream, error: ssl.SSLError) -> None:
+        """Note why a TLS handshake was refused; the peer has seen only an alert."""
+        reason, sentence = tls_refusal(error)
+        self._log.info(Event.TLS_REFUSED, peer=stream.host, reason=reason, sentence=sentence)
+        self._notes.add(
+            TraceLine(time.time(), "tls-refused", "", actor=stream.host, detail={"reason": reason})
+        )
+
+    def _traced(self, stream: Stream, how: str, outcome: Principal | Refuse) -> Principal | Refuse:
+        refused = isinstance(outcome, Refuse)
+        reason = outcome.reason if isinstance(outcome, Refuse) else "ok"
+        actor = stream.host if isinstance(outcome, Refuse) else outcome.login
+        self._log.info(Event.LOGIN, peer=stream.host, mechanism=how.lower(), result=reason)
+        self._notes.add(
+            TraceLine(
+                time.time(),
+                "login-refused" if refused else "login",
+                "",
+                actor=actor,
+                detail={"result": reason, "peer": stream.host},
+            )
+        )
+        return outcome

@@ -1,0 +1,107 @@
+"""The body of a message under way: in memory while small, then in a file, with flat memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mss_gateway.base.errors import Refuse
+from mss_gateway.ports.records import SpoolFile
+
+MEMORY_LIMIT = 256 * 1024  # octets of one message kept in memory before a file is made; its header must fit
+WRITE_SIZE = 512 * 1024  # octets gathered before one write to the file
+
+HEADER_TOO_LARGE = Refuse(552, "5.3.4", "The header of the message is larger than 256 KiB", "header-too-large")
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A whole message as received: its header block with the empty line, and the rest."""
+
+    header: bytes
+    text: bytes | SpoolFile
+    size: int
+
+
+class Spool:
+    """Collects one message. Disk writes happen in `executor`; nothing is durable until the store has it."""
+
+    def __init__(self, path: Path, executor: Executor) -> None:
+        self._path = path
+        self._executor = executor
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+        self._file: int | None = None
+        self._written = 0
+        self._header: bytes | None = None
+        self.size = 0
+
+    async def add(self, chunk: bytes) -> None:
+        """Take the next octets; raises OSError when the disk refuses them."""
+        self._pending.append(chunk)
+        self._pending_size += len(chunk)
+        self.size += len(chunk)
+        if self._pending_size < (WRITE_SIZE if self._file is not None else MEMORY_LIMIT):
+            return
+        await self._flush()
+
+    async def _flush(self) -> None:
+        data = b"".join(self._pending)
+        self._pending = []
+        self._pending_size = 0
+        if self._header is None:
+            # The header stays in memory, so that the file holds the text alone and can be mapped.
+            self._header = data[: header_size(data)]
+            data = data[len(self._header) :]
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._write, data)
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        view = memoryview(data)
+        while view:
+            done = os.write(self._file, view)
+            view = view[done:]
+            self._written += done
+
+    async def finish(self) -> Spooled | Refuse:
+        """Close the body and split it after the header block."""
+        if self._file is None:
+            data = b"".join(self._pending)
+            self._pending = []
+            size = header_size(data) or len(data)
+            if size > MEMORY_LIMIT:
+                return HEADER_TOO_LARGE
+            return Spooled(data[:size], data[size:], len(data))
+        if self._pending:
+            await self._flush()
+        os.close(self._file)
+        self._file = None
+        header = self._header
+        if not header:
+            await self.discard()
+            return HEADER_TOO_LARGE
+        return Spooled(header, SpoolFile(self._path, 0, self._written), self.size)
+
+    async def discard(self) -> None:
+        """Forget the message; the file goes too."""
+        self._pending = []
+        self._pending_size = 0
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if self._written:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+
+def header_size(data: bytes) -> int:
+    """Octets of the header block with its empty line; 0 when the empty line is not there."""
+    if data.startswith(b"\r\n"):
+        return 2
+    end = data.find(b"\r\n\r\n")
+    return end + 4 if end >= 0 else 0

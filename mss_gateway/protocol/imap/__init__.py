@@ -1,0 +1,61 @@
+"""PURE. The server half of IMAP4rev1 and IMAP4rev2: bytes to events and answers to bytes, no socket, no clock.
+
+How a door drives it::
+
+    core = ImapServer(ImapOptions(max_append=...), tls=False)   # tls=True on port 993
+    core.send(greeting(core.capabilities()))
+    while True:
+        transmit(core.data_to_send())
+        event = core.next_event()          # may raise ProtocolViolation: a BYE is in data_to_send(); close
+        if event is NEED_DATA: core.receive_data(await read()); continue    # receive_eof is just closing
+
+* `Request(tag, command)`: one command of `commands`. Send untagged answers with `core.send(bytes)` (made by
+  `responses`), finish with `core.tagged(Ending.OK, "text", code=b"READ-WRITE")`. The core holds back the next
+  command until then. `tagged` also moves the state: OK of LOGIN and AUTHENTICATE, of SELECT (a NO of SELECT
+  unselects), of CLOSE and UNSELECT, of LOGOUT (send `bye(...)` before it).
+* `Append`: call `core.accept_literal()`, then take `AppendChunk`s until `AppendEnd` (call `tagged`) or
+  `AppendAbandoned` (already answered); or `core.refuse_literal(Ending.NO, "text", code=b"TRYCREATE")`, which is
+  the tagged answer. Sizes over `max_append`, and empty messages, are refused before the door hears of them.
+* `Idle`: `+ idling` has been queued; `core.send` what changes; at `IdleDone(valid)` call `tagged`.
+* `Authenticate`: `core.challenge(bytes)` sends `+ <base64>`; the next event is `AuthResponse(data or None)`.
+* `StartTls`: `core.tagged(Ending.OK, ...)`, transmit, do the handshake, then `core.tls_started()`. Bytes that
+  came in before `tls_started()` are dropped.
+* `Enable`: for IMAP4REV2 and UTF8=ACCEPT call `core.enable_utf8()`; `core.utf8` then says how mailbox names go
+  out (`responses.mailbox(name, utf8)`).
+* `core.state`, `core.tls`, `core.capabilities()`, `core.bye(text)` serve the door at any time.
+
+Wrong state, syntax errors, unknown commands, refused literals, LOGIN without TLS and floods of bad commands
+are answered inside the core. `tracker.SequenceView` keeps sequence numbers, `matching` evaluates SEARCH and LIST.
+"""
+
+from .core import ImapServer
+from .events import (
+    NEED_DATA,
+    AppendAbandoned,
+    AppendChunk,
+    AppendEnd,
+    AuthResponse,
+    Ending,
+    Event,
+    IdleDone,
+    NeedData,
+    Request,
+    State,
+)
+from .options import ImapOptions
+
+__all__ = [
+    "NEED_DATA",
+    "AppendAbandoned",
+    "AppendChunk",
+    "AppendEnd",
+    "AuthResponse",
+    "Ending",
+    "Event",
+    "IdleDone",
+    "ImapOptions",
+    "ImapServer",
+    "NeedData",
+    "Request",
+    "State",
+]

@@ -1,0 +1,121 @@
+"""The second stage: a whole frame to a command. One table says which verbs exist, and in which states."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from . import grammar_fetch, grammar_mailbox, grammar_search, grammar_session
+from .commands import (
+    Capability,
+    Check,
+    Close,
+    Command,
+    Copy,
+    Expunge,
+    Fetch,
+    Idle,
+    Logout,
+    Move,
+    Namespace,
+    Noop,
+    Search,
+    StartTls,
+    Store,
+    Unselect,
+)
+from .cursor import Cursor, Malformed
+from .events import State
+from .fetchitems import Attribute
+
+_HEAD = re.compile(rb"([^\x00-\x20(){%*\"\\+\x7f-\xff]{1,64}) ([A-Za-z]{1,20})(?![^ ])")
+_TAG = re.compile(rb"([^\x00-\x20(){%*\"\\+\x7f-\xff]{1,64})(?: |$)")
+
+_Parse = Callable[[Cursor], Command]
+
+_ANY = frozenset({State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED})
+_BEFORE = frozenset({State.NOT_AUTHENTICATED})
+_AFTER = frozenset({State.AUTHENTICATED, State.SELECTED})
+_SELECTED = frozenset({State.SELECTED})
+
+_VERBS: dict[str, tuple[frozenset[State], _Parse]] = {
+    "CAPABILITY": (_ANY, lambda cursor: Capability()),
+    "NOOP": (_ANY, lambda cursor: Noop()),
+    "LOGOUT": (_ANY, lambda cursor: Logout()),
+    "ID": (_ANY, grammar_session.identify),
+    "STARTTLS": (_BEFORE, lambda cursor: StartTls()),
+    "AUTHENTICATE": (_BEFORE, grammar_session.authenticate),
+    "LOGIN": (_BEFORE, grammar_session.login),
+    "ENABLE": (_AFTER, grammar_session.enable),
+    "SELECT": (_AFTER, grammar_mailbox.select),
+    "EXAMINE": (_AFTER, grammar_mailbox.examine),
+    "CREATE": (_AFTER, grammar_mailbox.create),
+    "DELETE": (_AFTER, grammar_mailbox.delete),
+    "RENAME": (_AFTER, grammar_mailbox.rename),
+    "SUBSCRIBE": (_AFTER, grammar_mailbox.subscribe),
+    "UNSUBSCRIBE": (_AFTER, grammar_mailbox.unsubscribe),
+    "LIST": (_AFTER, grammar_mailbox.list_mailboxes),
+    "LSUB": (_AFTER, grammar_mailbox.lsub),
+    "NAMESPACE": (_AFTER, lambda cursor: Namespace()),
+    "STATUS": (_AFTER, grammar_mailbox.status),
+    "IDLE": (_AFTER, lambda cursor: Idle()),
+    "CHECK": (_SELECTED, lambda cursor: Check()),
+    "CLOSE": (_SELECTED, lambda cursor: Close()),
+    "UNSELECT": (_SELECTED, lambda cursor: Unselect()),
+    "EXPUNGE": (_SELECTED, lambda cursor: Expunge()),
+    "SEARCH": (_SELECTED, grammar_search.search),
+    "FETCH": (_SELECTED, grammar_fetch.fetch),
+    "STORE": (_SELECTED, grammar_fetch.store),
+    "COPY": (_SELECTED, grammar_fetch.copy),
+    "MOVE": (_SELECTED, grammar_fetch.move),
+}
+
+
+def split_head(line: bytes) -> tuple[bytes, str]:
+    """The tag and the verb (upper case) of a command line; no tag is b"", an unreadable verb is ""."""
+    found = _HEAD.match(line)
+    if found is not None:
+        return found.group(1), found.group(2).decode("ascii").upper()
+    tag = _TAG.match(line)
+    return (tag.group(1), "") if tag is not None else (b"", "")
+
+
+def check_state(verb: str, state: State) -> None:
+    """Raise `Malformed` when the verb is unknown or not allowed now (RFC 9051 section 3)."""
+    if verb == "APPEND":
+        allowed = _AFTER
+    elif verb == "UID":
+        allowed = _SELECTED
+    elif verb in _VERBS:
+        allowed = _VERBS[verb][0]
+    else:
+        raise Malformed("Unknown command")
+    if state not in allowed:
+        raise Malformed(f"Not allowed when {state.value}")
+
+
+def _with_uid(cursor: Cursor) -> Command:
+    cursor.space()
+    verb = cursor.word()
+    if verb == "EXPUNGE":
+        return grammar_fetch.uid_expunge(cursor)
+    if verb not in ("SEARCH", "FETCH", "STORE", "COPY", "MOVE"):
+        raise Malformed("UID does not take this command")
+    command = _VERBS[verb][1](cursor)
+    if isinstance(command, Fetch):
+        if Attribute.UID not in command.items:
+            command = replace(command, items=(Attribute.UID, *command.items))
+        return replace(command, uid=True)
+    if isinstance(command, Search | Store | Copy | Move):
+        return replace(command, uid=True)
+    raise Malformed("UID does not take this command")
+
+
+def parse(verb: str, cursor: Cursor) -> Command:
+    """Read the arguments of `verb`; the cursor stands after it. Raises `Malformed`."""
+    if verb == "APPEND":
+        raise Malformed("APPEND takes a literal")
+    command = _with_uid(cursor) if verb == "UID" else _VERBS[verb][1](cursor)
+    cursor.end()
+    return command

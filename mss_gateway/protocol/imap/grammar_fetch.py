@@ -1,0 +1,204 @@
+"""Commands on messages: FETCH, STORE, COPY, MOVE, UID EXPUNGE (RFC 9051 sections 6.4.5 to 6.4.9)."""
+
+from __future__ import annotations
+
+import re
+
+from .commands import Copy, Expunge, Fetch, Move, Store, StoreMode
+from .cursor import Cursor, Malformed
+from .fetchitems import Attribute, BinarySection, BinarySize, BodySection, FetchItem, Partial, SectionText
+from .quoting import astring
+
+MAX_ITEMS = 64
+"""Items in one FETCH: each may repeat the message."""
+
+_MAX_FIELDS = 200
+_MAX_PART_DEPTH = 32
+_ATT = re.compile(rb"[A-Za-z0-9.]+")
+_PART = re.compile(rb"[1-9][0-9]{0,8}(?:\.[1-9][0-9]{0,8})*")
+_FIELD = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}")
+_PARTIAL = re.compile(rb"<([0-9]{1,10})\.([1-9][0-9]{0,9})>")
+
+_FAST = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
+_MACROS: dict[str, tuple[FetchItem, ...]] = {
+    "FAST": _FAST,
+    "ALL": (*_FAST, Attribute.ENVELOPE),
+    "FULL": (*_FAST, Attribute.ENVELOPE, Attribute.BODY),
+}
+_SECTIONS = {member.value: member for member in SectionText if member.value}
+_PLAIN: dict[str, FetchItem] = {item.value.decode("ascii"): item for item in Attribute}
+_PLAIN["RFC822"] = BodySection(b"RFC822")
+_PLAIN["RFC822.HEADER"] = BodySection(b"RFC822.HEADER", text=SectionText.HEADER, peek=True)
+_PLAIN["RFC822.TEXT"] = BodySection(b"RFC822.TEXT", text=SectionText.TEXT)
+
+
+def _part(cursor: Cursor) -> tuple[tuple[int, ...], bytes]:
+    found = _PART.match(cursor.text, cursor.pos)
+    if found is None:
+        return (), b""
+    cursor.pos = found.end()
+    path = tuple(int(number) for number in found.group().split(b"."))
+    if len(path) > _MAX_PART_DEPTH:
+        raise Malformed("Part number too deep")
+    return path, found.group()
+
+
+def _field(cursor: Cursor) -> bytes:
+    name = cursor.astring()
+    if _FIELD.fullmatch(name) is None:
+        raise Malformed("Not a header field name")
+    return name
+
+
+def _partial(cursor: Cursor) -> Partial | None:
+    if cursor.peek() != b"<":
+        return None
+    found = _PARTIAL.match(cursor.text, cursor.pos)
+    if found is None:
+        raise Malformed("Expected <offset.length>")
+    cursor.pos = found.end()
+    return Partial(int(found.group(1)), int(found.group(2)))
+
+
+def _origin(partial: Partial | None) -> bytes:
+    return b"" if partial is None else b"<%d>" % partial.offset
+
+
+def _body_section(cursor: Cursor, peek: bool) -> BodySection:
+    path, shown = _part(cursor)
+    text = SectionText.WHOLE
+    if cursor.peek() != b"]":
+        if path:
+            cursor.expect(b".", "a dot")
+        named = _SECTIONS.get(cursor.word())
+        if named is None or (named is SectionText.MIME and not path):
+            raise Malformed("Unknown section")
+        text = named
+    fields: tuple[str, ...] = ()
+    if text.value:
+        shown = (shown + b"." if shown else b"") + text.value.encode("ascii")
+    if text in (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT):
+        cursor.space()
+        names = cursor.items(lambda: _field(cursor), _MAX_FIELDS)
+        fields = tuple(dict.fromkeys(name.decode("ascii").lower() for name in names))
+        shown += b" (%b)" % b" ".join([astring(name) for name in names])
+    cursor.expect(b"]", "a closing bracket")
+    partial = _partial(cursor)
+    return BodySection(b"BODY[%b]%b" % (shown, _origin(partial)), path, text, fields, partial, peek)
+
+
+def _binary(cursor: Cursor, name: str) -> FetchItem:
+    path, shown = _part(cursor)
+    cursor.expect(b"]", "a closing bracket")
+    if name == "BINARY.SIZE":
+        return BinarySize(b"BINARY.SIZE[%b]" % shown, path)
+    partial = _partial(cursor)
+    label = b"BINARY[%b]%b" % (shown, _origin(partial))
+    return BinarySection(label, path, partial, name == "BINARY.PEEK")
+
+
+def _item(cursor: Cursor) -> FetchItem:
+    found = _ATT.match(cursor.text, cursor.pos)
+    if found is None:
+        raise Malformed("Expected a FETCH item")
+    cursor.pos = found.end()
+    name = found.group().decode("ascii").upper()
+    if cursor.skip(b"["):
+        if name in ("BODY", "BODY.PEEK"):
+            return _body_section(cursor, name == "BODY.PEEK")
+        if name in ("BINARY", "BINARY.PEEK", "BINARY.SIZE"):
+            return _binary(cursor, name)
+        raise Malformed("Unknown FETCH item")
+    plain = _PLAIN.get(name)
+    if plain is None:
+        raise Malformed("Unknown FETCH item")
+    return plain
+
+
+def _items(cursor: Cursor) -> tuple[FetchItem, ...]:
+    if cursor.peek() == b"(":
+        return tuple(dict.fromkeys(cursor.items(lambda: _item(cursor), MAX_ITEMS)))
+    found = _ATT.match(cursor.text, cursor.pos)
+    macro = _MACROS.get(found.group().decode("ascii").upper()) if found is not None else None
+    if found is not None and macro is not None:
+        cursor.pos = found.end()
+        return macro
+    return (_item(cursor),)
+
+
+def fetch(cursor: Cursor) -> Fetch:
+    """FETCH, with CHANGEDSINCE and VANISHED. Asking for MODSEQ or CHANGEDSINCE turns CONDSTORE on at the door."""
+    cursor.space()
+    numbers = cursor.sequence_set()
+    cursor.space()
+    items = _items(cursor)
+    changed_since, vanished = None, False
+    if cursor.skip(b" "):
+        cursor.expect(b"(", "the FETCH modifiers")
+        while True:
+            name = cursor.word()
+            if name == "CHANGEDSINCE":
+                cursor.space()
+                changed_since = cursor.number()
+            elif name == "VANISHED":
+                vanished = True
+            else:
+                raise Malformed("Unknown FETCH modifier")
+            if not cursor.skip(b" "):
+                break
+        cursor.expect(b")", "a closing parenthesis")
+    return Fetch(numbers, items, False, changed_since, vanished)
+
+
+_MODES = {"FLAGS": StoreMode.REPLACE, "+FLAGS": StoreMode.ADD, "-FLAGS": StoreMode.REMOVE}
+
+
+def store(cursor: Cursor) -> Store:
+    """STORE, with UNCHANGEDSINCE and .SILENT; flags with or without parentheses."""
+    cursor.space()
+    numbers = cursor.sequence_set()
+    cursor.space()
+    unchanged_since = None
+    if cursor.skip(b"("):
+        if cursor.word() != "UNCHANGEDSINCE":
+            raise Malformed("Unknown STORE modifier")
+        cursor.space()
+        unchanged_since = cursor.number()
+        cursor.expect(b")", "a closing parenthesis")
+        cursor.space()
+    name = cursor.atom().decode("ascii").upper()
+    mode = _MODES.get(name.removesuffix(".SILENT"))
+    if mode is None:
+        raise Malformed("Expected FLAGS, +FLAGS or -FLAGS")
+    cursor.space()
+    flags = cursor.flags() if cursor.peek() == b"(" else frozenset(_bare_flags(cursor))
+    return Store(numbers, mode, flags, False, name.endswith(".SILENT"), unchanged_since)
+
+
+def _bare_flags(cursor: Cursor) -> list[str]:
+    flags = [cursor.flag()]
+    while cursor.skip(b" "):
+        flags.append(cursor.flag())
+        if len(flags) > MAX_ITEMS:
+            raise Malformed("Too many flags")
+    return flags
+
+
+def copy(cursor: Cursor) -> Copy:
+    """COPY."""
+    cursor.space()
+    numbers = cursor.sequence_set()
+    cursor.space()
+    return Copy(numbers, cursor.mailbox())
+
+
+def move(cursor: Cursor) -> Move:
+    """MOVE."""
+    copied = copy(cursor)
+    return Move(copied.numbers, copied.mailbox)
+
+
+def uid_expunge(cursor: Cursor) -> Expunge:
+    """UID EXPUNGE."""
+    cursor.space()
+    return Expunge(cursor.sequence_set())

@@ -1,0 +1,73 @@
+"""How mailboxes may be set up and how they live (BAL-1..5, PAT-1)."""
+
+from __future__ import annotations
+
+from mss_gateway.base.errors import InvalidValue
+from mss_gateway.mail.address import Address
+
+from .facts import BoxState, BoxType, House, Realm
+from .ins import Ins, parse_ins
+from .national import check_person_id, check_structure_id
+
+_LIFE: dict[BoxState, frozenset[BoxState]] = {
+    BoxState.ACTIVE: frozenset({BoxState.SUSPENDED, BoxState.CLOSED}),
+    BoxState.NOT_ACTIVATED: frozenset({BoxState.ACTIVE, BoxState.CLOSED}),
+    BoxState.SUSPENDED: frozenset({BoxState.ACTIVE, BoxState.CLOSED}),
+    BoxState.CLOSED: frozenset({BoxState.ACTIVE}),
+}
+"""BAL-5: which state may follow which; a closed box can be taken up again until it is purged."""
+
+ROLES: dict[BoxType, frozenset[str]] = {
+    BoxType.PER: frozenset({"holder"}),
+    BoxType.ORG: frozenset({"member", "responsible"}),
+    BoxType.CAB: frozenset({"member", "responsible"}),
+    BoxType.APP: frozenset({"responsible"}),
+    BoxType.PAT: frozenset({"holder"}),
+}
+"""Which ties a person may have to a box of each type (BAL-2..4)."""
+
+
+def check_transition(kind: BoxType, before: BoxState, after: BoxState) -> None:
+    """Raise `InvalidValue` when the box cannot go from one state to the other."""
+    if after not in _LIFE[before]:
+        raise InvalidValue(
+            f"a mailbox that is {before.value} cannot become {after.value}", "state-transition"
+        )
+    if kind is BoxType.PAT and after is BoxState.SUSPENDED:
+        raise InvalidValue("a patient's mailbox is active, not activated or closed", "patient-state")
+
+
+def check_member(kind: BoxType, role: str, holders: int) -> None:
+    """Raise `InvalidValue` when a person cannot have this role in a box with so many holders."""
+    if role not in ROLES[kind]:
+        raise InvalidValue(f"a {kind.value} mailbox has no {role}", "role")
+    if role == "holder" and holders:
+        raise InvalidValue("the mailbox already has its one holder", "second-holder")
+
+
+def check_box(kind: BoxType, national_id: str, structure: str, responsible: str) -> None:
+    """Raise `InvalidValue` when what the type requires is missing or malformed.
+
+    PER: the holder's national id. ORG, CAB, APP: a responsible professional and a structure.
+    """
+    if kind is BoxType.PER:
+        check_person_id(national_id)
+    elif kind is not BoxType.PAT:
+        check_person_id(responsible)
+        check_structure_id(structure)
+
+
+def check_patient(address: Address, house: House) -> Ins:
+    """The INS of a patient's address; raise `InvalidValue` (INS-1, INS-2)."""
+    if address.domain != house.patient_domain:
+        raise InvalidValue(f"a patient's address ends in @{house.patient_domain}", "patient-domain")
+    ins = parse_ins(address.local)
+    if not ins.key_holds and house.realm is Realm.PRODUCTION:
+        raise InvalidValue("the key (last 2 digits) of the INS is wrong", "ins-key")
+    return ins
+
+
+def check_fin(value: str) -> None:
+    """Raise `InvalidValue` unless the BAL-8 choice is `fin`, `leave` or `reply-to=ADDRESS`."""
+    if value not in ("fin", "leave") and not value.startswith("reply-to="):
+        raise InvalidValue("the choice is fin, leave or reply-to=ADDRESS", "fin-choice")

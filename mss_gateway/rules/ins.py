@@ -1,0 +1,158 @@
+"""The national health identity, INS: structure, key, reading aloud, masking (INS-1..4, INS-7)."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+from mss_gateway.base.errors import InvalidValue
+
+_SHAPE = re.compile(r"[0-9]{6}[0-9A-Z][0-9]{8}\Z")
+_SEXES = {
+    "1": "Un homme",
+    "2": "Une femme",
+    "3": "Un homme",
+    "4": "Une femme",
+    "7": "Un homme",
+    "8": "Une femme",
+}
+_BORN = {"Un homme": "né", "Une femme": "née"}
+_MONTHS = (
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+)
+_FICTIVE_MONTHS = frozenset({20, *range(30, 43), *range(50, 100)})  # domain 14.1: fictitious or unknown
+_IN_TEXT = re.compile(
+    r"(?<![0-9A-Za-z])([1-478])([0-9]{2})([0-9]{2})([0-9][0-9ABab][0-9]{6})([0-9]{2})?(?![0-9A-Za-z])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ins:
+    """One matricule (13 characters) with its key (2 digits), letters in upper case."""
+
+    matricule: str
+    key: str
+
+    @property
+    def sex(self) -> str:
+        """The first digit."""
+        return self.matricule[0]
+
+    @property
+    def year(self) -> int:
+        """Two-digit year of birth."""
+        return int(self.matricule[1:3])
+
+    @property
+    def month(self) -> int:
+        """Month of birth, 1 to 12, or a fictive number."""
+        return int(self.matricule[3:5])
+
+    @property
+    def department(self) -> str:
+        """Two characters of the place of birth, three overseas (97x, 98x)."""
+        place = self.matricule[5:7]
+        return self.matricule[5:8] if place in ("97", "98") else place
+
+    @property
+    def expected_key(self) -> str:
+        """The key that the matricule asks for: 97 - (N mod 97), 2A counted as 19 and 2B as 18."""
+        digits = self.matricule.replace("2A", "19", 1) if self.matricule[5:7] == "2A" else self.matricule
+        digits = digits.replace("2B", "18", 1) if self.matricule[5:7] == "2B" else digits
+        return f"{97 - int(digits) % 97:02}"
+
+    @property
+    def key_holds(self) -> bool:
+        """True when the key is the expected one."""
+        return self.key == self.expected_key
+
+    def masked(self) -> str:
+        """The only form that logs, traces and replies may hold (INS-7)."""
+        return mask(self.matricule)
+
+    def __str__(self) -> str:
+        return self.matricule + self.key
+
+    def __repr__(self) -> str:
+        return f"Ins({self.masked()})"
+
+
+def parse_ins(text: str) -> Ins:
+    """Read 15 characters; raise `InvalidValue` naming the wrong part without echoing it (INS-1).
+
+    The key is not judged here: that depends on the realm (`Ins.key_holds`, INS-2).
+    """
+    value = text.upper()
+    if len(value) != 15:
+        raise InvalidValue(
+            "the INS must be 15 characters: the matricule of 13 and its key of 2", "ins-length"
+        )
+    if not _SHAPE.match(value):
+        raise InvalidValue("the INS holds a character that does not belong there", "ins-characters")
+    if value[0] not in _SEXES:
+        raise InvalidValue("the first digit of the INS (sex) must be 1 to 4, 7 or 8", "ins-sex")
+    month = int(value[3:5])
+    if not (1 <= month <= 12 or month in _FICTIVE_MONTHS):
+        raise InvalidValue(
+            "the month of birth in the INS is neither 01 to 12 nor a reserved number", "ins-month"
+        )
+    department = value[5:7]
+    if department not in ("2A", "2B") and not (department.isdigit() and 1 <= int(department) <= 99):
+        raise InvalidValue("the département of birth in the INS does not exist", "ins-department")
+    return Ins(value[:13], value[13:])
+
+
+def mask(matricule: str) -> str:
+    """`2 85 03 ** *** *** **`: sex, year and month stay readable."""
+    return f"{matricule[0]} {matricule[1:3]} {matricule[3:5]} ** *** *** **"
+
+
+def mask_text(text: str) -> str:
+    """Mask everything in a text that looks like an INS, alone or inside an address (INS-7)."""
+    return _IN_TEXT.sub(r"\1 \2 \3 ** *** *** **", text)
+
+
+def correlation(ins: Ins, key: bytes) -> str:
+    """16 hexadecimal digits that stand for this INS in logs and traces; not reversible without the key."""
+    return hmac.new(key, str(ins).encode(), sha256).hexdigest()[:16]
+
+
+def _centuries(year: int, this_year: int) -> list[int]:
+    """Plausible years of birth, youngest first: not in the future, and at most 110 years ago."""
+    base = this_year - this_year % 100
+    return [full for full in (base + year, base - 100 + year) if this_year - 110 <= full <= this_year]
+
+
+def _place(department: str) -> str:
+    if department == "99":
+        return "à l'étranger"
+    if department == "96":
+        return "dans un ancien protectorat"
+    if department.startswith("98"):
+        return f"dans la collectivité d'outre-mer {department}"
+    return f"dans le département {department}"
+
+
+def describe(ins: Ins, this_year: int) -> str:
+    """The sentence that a sender checks against the patient at hand (INS-4).
+
+    Both years are given when the century is ambiguous, and a fictive month is said to be unknown.
+    """
+    person = _SEXES[ins.sex]
+    years = " ou ".join(str(year) for year in _centuries(ins.year, this_year))
+    years = years or f"19{ins.year:02}"
+    when = f"en {_MONTHS[ins.month - 1]} {years}" if 1 <= ins.month <= 12 else f"en {years} (mois inconnu)"
+    return f"{person}, {_BORN[person]} {when}, {_place(ins.department)}"

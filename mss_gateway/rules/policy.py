@@ -1,0 +1,112 @@
+"""The decision table. `decide` serves the daemon, `explain` and the tests alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mss_gateway.base.errors import Refuse
+
+from . import bounces, channel, loops, receipts, recipients, senders
+from .actions import Accept, Action, Deliver, Relay
+from .facts import Facts, Place
+
+Rule = Callable[[Facts], Refuse | None]
+"""One rule: None lets pass. It reads the facts and nothing else."""
+
+SENDER_RULES: tuple[Rule, ...] = (
+    senders.null_sender,  # TRU-7
+    senders.operator_sender,  # BAL-7, TRU-4
+    senders.submission_sender,  # BAL-6, CHN-7
+    senders.sender_state,  # BAL-5
+)
+"""Asked at MAIL FROM, at RCPT TO and at the end of data."""
+
+RECIPIENT_RULES: tuple[Rule, ...] = (
+    recipients.outside,  # RTE-3, CHN-7
+    recipients.relay_denied,  # RTE-3
+    recipients.patient_to_patient,  # CHN-7
+    recipients.patient_address,  # INS-1, INS-2, INS-3
+    recipients.box_exists,  # RTE-1
+    recipients.box_open,  # RTE-1, BAL-5
+    recipients.patient_box_open,  # PAT-2 (reject)
+    channel.patient_answer,  # CHN-6
+)
+"""Asked at RCPT TO and at the end of data."""
+
+MESSAGE_RULES: tuple[Rule, ...] = (
+    loops.received_count,  # RTE-6
+    senders.null_sender_shape,  # TRU-7
+    senders.header_from,  # BAL-6
+    senders.header_from_operator,  # BAL-7
+    senders.header_from_patient,  # CHN-7
+    senders.reply_to,  # BAL-6
+)
+"""Asked at the end of data, once for each recipient; the first refusal refuses the message (RTE-5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one rule said, for `explain` (OPS-3)."""
+
+    rule: str
+    ids: str
+    refuse: Refuse | None
+
+
+def rules_for(facts: Facts) -> tuple[Rule, ...]:
+    """The rules that this moment asks, in order."""
+    rules = SENDER_RULES
+    if facts.recipient is not None:
+        rules += RECIPIENT_RULES
+    if facts.message is not None:
+        rules += MESSAGE_RULES
+    return rules
+
+
+def decide(facts: Facts) -> Accept | Refuse:
+    """Refuse with the first rule that says no; else accept with what follows. Total and stable."""
+    for rule in rules_for(facts):
+        refuse = rule(facts)
+        if refuse is not None:
+            return refuse
+    return Accept(tuple(_consequences(facts)))
+
+
+def verdicts(facts: Facts) -> list[Verdict]:
+    """Every rule's own answer, those after a refusal included."""
+    return [
+        Verdict(rule.__name__.replace("_", "-"), (rule.__doc__ or "").partition(":")[0], rule(facts))
+        for rule in rules_for(facts)
+    ]
+
+
+def _consequences(facts: Facts) -> Iterator[Action]:
+    if facts.recipient is None or facts.message is None:
+        return
+    closed = bounces.closed_patient(facts)
+    if closed is not None:
+        yield closed
+        return
+    if facts.recipient.place in (Place.HOSTED, Place.PATIENT_HOSTED):
+        assert facts.recipient.box is not None  # box_exists and closed_patient let nothing else pass
+        yield Deliver(facts.recipient.box.id)
+    else:
+        yield Relay(facts.recipient.address.domain)
+    yield from channel.added_headers(facts)
+    yield from channel.consequences(facts)
+    receipt = receipts.owed(facts)
+    if receipt is not None:
+        yield receipt
+
+
+__all__ = [
+    "MESSAGE_RULES",
+    "RECIPIENT_RULES",
+    "SENDER_RULES",
+    "Accept",
+    "Rule",
+    "Verdict",
+    "decide",
+    "verdicts",
+]

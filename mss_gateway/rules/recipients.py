@@ -1,0 +1,96 @@
+"""Who may be written to (RTE-1..3, INS-1..3, BAL-5, CHN-7, PAT-2)."""
+
+from __future__ import annotations
+
+from mss_gateway.base.errors import InvalidValue, Refuse
+
+from . import texts
+from .facts import BoxState, CallerKind, Facts, Place, Realm
+from .ins import parse_ins
+from .senders import PATIENT_PLACES
+
+
+def outside(facts: Facts) -> Refuse | None:
+    """RTE-3: nothing ever leaves the trust space."""
+    if facts.recipient is None or facts.recipient.place is not Place.OUTSIDE:
+        return None
+    if _from_patient(facts):
+        return Refuse(550, "5.7.1", texts.PATIENT_TO_OUTSIDE, "patient-to-outside")
+    return Refuse(550, "5.7.1", "The recipient's domain is outside the trust space", "outside-trust-space")
+
+
+def relay_denied(facts: Facts) -> Refuse | None:
+    """RTE-3: another operator reaches only what is hosted here; no open relay."""
+    if facts.recipient is None or facts.caller.kind is not CallerKind.OPERATOR:
+        return None
+    if facts.recipient.place in (Place.HOSTED, Place.PATIENT_HOSTED):
+        return None
+    return Refuse(550, "5.7.1", "This gateway does not host the recipient's domain", "relay-denied")
+
+
+def patient_to_patient(facts: Facts) -> Refuse | None:
+    """CHN-7: patients do not write to each other."""
+    if facts.recipient is None or not _from_patient(facts) or facts.recipient.place not in PATIENT_PLACES:
+        return None
+    return Refuse(550, "5.7.1", texts.PATIENT_TO_PATIENT, "patient-to-patient")
+
+
+def patient_address(facts: Facts) -> Refuse | None:
+    """INS-1..3: a patient's address is a well-formed INS whose key holds, or a listed service address."""
+    if facts.recipient is None or facts.recipient.place not in PATIENT_PLACES:
+        return None
+    local = facts.recipient.address.local
+    if local.lower() in facts.house.patient_service_locals:
+        return None
+    try:
+        ins = parse_ins(local)
+    except InvalidValue as invalid:
+        return Refuse(550, "5.1.3", f"Not a patient address: {invalid.public}", invalid.reason)
+    if not ins.key_holds and facts.house.realm is Realm.PRODUCTION:
+        return Refuse(
+            550, "5.1.3", "Not a patient address: the key (last 2 digits) of the INS is wrong", "ins-key"
+        )
+    return None
+
+
+def box_exists(facts: Facts) -> Refuse | None:
+    """RTE-1: an unknown mailbox of a hosted domain."""
+    if (
+        facts.recipient is None
+        or facts.recipient.place is not Place.HOSTED
+        or facts.recipient.box is not None
+    ):
+        return None
+    return Refuse(550, "5.1.1", "There is no such mailbox here", "unknown-box")
+
+
+def box_open(facts: Facts) -> Refuse | None:
+    """RTE-1, BAL-5: a closed mailbox; a suspended one still receives."""
+    if facts.recipient is None or facts.recipient.place is not Place.HOSTED or facts.recipient.box is None:
+        return None
+    if facts.recipient.box.state is BoxState.CLOSED:
+        return Refuse(550, "5.2.1", "This mailbox is closed", "closed-box")
+    return None
+
+
+def patient_box_open(facts: Facts) -> Refuse | None:
+    """PAT-2, setting `reject`: a closed or absent patient mailbox is refused at RCPT instead of bounced."""
+    if facts.house.patient_closed != "reject" or not patient_is_closed(facts) or facts.recipient is None:
+        return None
+    return Refuse(
+        550, "5.2.1", "La messagerie Mon espace Santé de votre destinataire est clôturée", "patient-closed"
+    )
+
+
+def patient_is_closed(facts: Facts) -> bool:
+    """PAT-1, PAT-2: a patient hosted here whose mailbox is closed or does not exist."""
+    recipient = facts.recipient
+    if recipient is None or recipient.place is not Place.PATIENT_HOSTED:
+        return False
+    return recipient.box is None or recipient.box.state is BoxState.CLOSED
+
+
+def _from_patient(facts: Facts) -> bool:
+    if facts.caller.kind is CallerKind.PATIENT:
+        return True
+    return facts.sender is not None and facts.sender.place in PATIENT_PLACES

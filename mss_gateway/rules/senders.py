@@ -1,0 +1,112 @@
+"""Who may write as whom (BAL-5..7, CHN-7, TRU-7)."""
+
+from __future__ import annotations
+
+from mss_gateway.base.errors import Refuse
+
+from . import texts
+from .facts import BoxState, CallerKind, Facts, Place
+
+PATIENT_PLACES = (Place.PATIENT_HOSTED, Place.PATIENT_REMOTE)
+"""Both sides of the patient domain."""
+
+
+def _refuse(public: str, reason: str) -> Refuse:
+    return Refuse(550, "5.7.1", public, reason)
+
+
+def null_sender(facts: Facts) -> Refuse | None:
+    """TRU-7: the null sender is for operators and for ourselves, never for a login."""
+    if facts.sender is not None or facts.caller.kind in (CallerKind.OPERATOR, CallerKind.GATEWAY):
+        return None
+    return _refuse("Write from one of your own addresses: the null sender is for reports", "null-sender")
+
+
+def operator_sender(facts: Facts) -> Refuse | None:
+    """BAL-7, TRU-4: an operator writes only for domains that list its certificate, never for ours."""
+    if facts.caller.kind is not CallerKind.OPERATOR or facts.sender is None:
+        return None
+    if facts.sender.place in (Place.HOSTED, Place.PATIENT_HOSTED):
+        return _refuse(
+            "This sender's domain is hosted here; it cannot come from another operator", "local-sender"
+        )
+    if facts.sender.place is Place.OUTSIDE:
+        return _refuse("The sender's domain is not on the trusted list", "sender-outside")
+    if facts.sender.address.domain not in facts.caller.domains:
+        return _refuse("The sender's domain does not list the DN of your certificate", "sender-dn-mismatch")
+    return None
+
+
+def submission_sender(facts: Facts) -> Refuse | None:
+    """BAL-6, CHN-7: a login writes only from the boxes it holds or is a member of."""
+    if facts.caller.kind in (CallerKind.OPERATOR, CallerKind.GATEWAY) or facts.sender is None:
+        return None
+    if facts.sender.address.key in facts.caller.boxes:
+        return None
+    if facts.caller.kind is CallerKind.PATIENT:
+        return _refuse(texts.PATIENT_FORGED, "patient-forged")
+    return _refuse("You may write only from a mailbox that you hold or are a member of", "sender-not-yours")
+
+
+def sender_state(facts: Facts) -> Refuse | None:
+    """BAL-5: nothing leaves from a suspended or closed box."""
+    if facts.caller.kind is CallerKind.OPERATOR or facts.sender is None or facts.sender.box is None:
+        return None
+    if facts.sender.box.state in (BoxState.SUSPENDED, BoxState.CLOSED):
+        return _refuse(
+            f"Your mailbox is {facts.sender.box.state.value}; ask its responsible", "sender-inactive"
+        )
+    return None
+
+
+def header_from(facts: Facts) -> Refuse | None:
+    """BAL-6: From is exactly one address and equals MAIL FROM, whoever Sender names."""
+    if facts.message is None or facts.caller.kind is CallerKind.OPERATOR or facts.sender is None:
+        return None
+    if not facts.message.from_valid or len(facts.message.from_) != 1:
+        return _refuse("The header From must hold exactly one address", "from-not-single")
+    if facts.message.from_[0].key != facts.sender.address.key:
+        return _refuse("The header From must be the address of MAIL FROM", "from-mismatch")
+    return None
+
+
+def header_from_operator(facts: Facts) -> Refuse | None:
+    """BAL-7: what is asked of MAIL FROM is asked of header From too (setting `check_header_from`)."""
+    if facts.message is None or facts.caller.kind is not CallerKind.OPERATOR:
+        return None
+    if not facts.house.check_header_from or facts.sender is None:
+        return None
+    if not facts.message.from_valid or len(facts.message.from_) != 1:
+        return _refuse("The header From must hold exactly one address", "from-not-single")
+    if facts.message.from_[0].domain not in facts.caller.domains:
+        return _refuse(
+            "The domain of header From does not list the DN of your certificate", "from-dn-mismatch"
+        )
+    return None
+
+
+def header_from_patient(facts: Facts) -> Refuse | None:
+    """CHN-7: a patient never writes in another patient's name, from whichever operator."""
+    if facts.message is None or facts.sender is None or facts.sender.place not in PATIENT_PLACES:
+        return None
+    if any(author.key != facts.sender.address.key for author in facts.message.from_):
+        return _refuse(texts.PATIENT_FORGED, "patient-forged")
+    return None
+
+
+def reply_to(facts: Facts) -> Refuse | None:
+    """BAL-6: answers stay inside MSSanté."""
+    if facts.message is None or facts.caller.kind is CallerKind.OPERATOR:
+        return None
+    if facts.message.reply_to_present and not (facts.message.reply_to and facts.message.reply_to_trusted):
+        return _refuse("Reply-To must be an MSSanté address", "reply-to-outside")
+    return None
+
+
+def null_sender_shape(facts: Facts) -> Refuse | None:
+    """TRU-7: without a sender only a DSN or an MDN is accepted."""
+    if facts.message is None or facts.sender is not None or facts.caller.kind is not CallerKind.OPERATOR:
+        return None
+    if facts.message.report is None and not facts.message.auto_submitted:
+        return _refuse("The null sender is for delivery and disposition reports only", "null-sender-shape")
+    return None

@@ -1,0 +1,1 @@
+"""DOOR. Mail in: port 25 for operators, submission for clients and software."""

@@ -1,0 +1,187 @@
+"""What each SMTP event means for the message under way; the core speaks, the line decides."""
+
+from __future__ import annotations
+
+import time
+
+from mss_gateway.base.errors import Refuse
+from mss_gateway.net.stream import Stream
+from mss_gateway.pipeline.intake import Intake
+from mss_gateway.pipeline.login import Login
+from mss_gateway.pipeline.spool import Spool
+from mss_gateway.pipeline.transaction import PeerSession, Transaction
+from mss_gateway.protocol.smtp import (
+    Auth,
+    AuthResponse,
+    DataChunk,
+    DataDropped,
+    DataEnd,
+    DataStart,
+    Event,
+    Hello,
+    MailFrom,
+    RcptTo,
+    Refused,
+    Reply,
+    Reset,
+    SmtpServer,
+    StartTls,
+)
+from mss_gateway.rules.facts import Caller
+
+from .options import Role, SmtpOptions
+
+DISK = Reply(452, "4.3.1", "No room to keep the message now; try again later")
+
+
+class Conversation:
+    """One peer's dialogue: at most one transaction and one spool at a time."""
+
+    def __init__(
+        self, core: SmtpServer, stream: Stream, intake: Intake, login: Login, options: SmtpOptions
+    ) -> None:
+        self._core = core
+        self._stream = stream
+        self._intake = intake
+        self._login = login
+        self._options = options
+        self._helo = ""
+        self._extended = False
+        self._caller: Caller | None = None
+        self._transaction: Transaction | None = None
+        self._started = 0.0
+        self._spool: Spool | None = None
+        self._mechanism = ""
+
+    @property
+    def idle(self) -> bool:
+        """True between transactions, when a stopping gateway may say goodbye."""
+        return self._transaction is None
+
+    def deadline(self) -> float:
+        """Seconds that the peer may now be silent; what remains of the transaction's time bounds it."""
+        deadlines = self._options.deadlines
+        base = deadlines.command if self._spool is None else deadlines.data
+        if self._transaction is None:
+            return base
+        return max(0.0, min(base, self._started + deadlines.transaction - time.monotonic()))
+
+    async def handle(self, event: Event) -> bool:
+        """Act on one event and answer it; True asks the caller for the TLS handshake."""
+        match event:
+            case DataChunk(data):
+                await self._chunk(data)
+            case MailFrom():
+                await self._mail(event)
+            case RcptTo(recipient):
+                assert self._transaction is not None
+                self._answer(await self._intake.recipient(self._transaction, recipient))
+            case DataStart():
+                self._spool = self._intake.new_spool()
+                self._core.accept()
+            case DataEnd():
+                await self._end()
+            case DataDropped(_, reason):
+                self._intake.note_refusal(self._transaction, self._stream.host, reason)
+                await self.abandon()
+            case Reset():
+                await self.abandon()
+            case _:
+                return await self._session(event)
+        return False
+
+    async def _session(self, event: Event) -> bool:
+        """Events outside of a transaction."""
+        match event:
+            case Hello(name, extended):
+                await self.abandon()
+                self._helo, self._extended = name, extended
+                self._core.accept()
+            case StartTls():
+                self._core.accept()
+                return True
+            case Auth(mechanism, initial):
+                await self._authenticate(mechanism, initial)
+            case AuthResponse(data):
+                await self._authenticate("", data)
+            case Refused(_, _, reason):
+                self._intake.note_refusal(self._transaction, self._stream.host, reason)
+        return False
+
+    async def abandon(self) -> None:
+        """Forget the transaction and its spool."""
+        self._transaction = None
+        if self._spool is not None:
+            spool, self._spool = self._spool, None
+            await spool.discard()
+
+    def _answer(self, refuse: Refuse | None) -> None:
+        if refuse is None:
+            self._core.accept()
+        else:
+            self._core.reply(Reply.of(refuse))
+
+    async def _authenticate(self, mechanism: str, data: bytes | None) -> None:
+        if data is None:
+            self._mechanism = mechanism
+            self._core.challenge(b"")
+            return
+        outcome = await self._login.authenticate(self._stream, mechanism or self._mechanism, data)
+        if isinstance(outcome, Refuse):
+            self._intake.note_refusal(None, self._stream.host, outcome.reason)
+            self._core.reply(Reply.of(outcome))
+        else:
+            self._caller = outcome.caller()
+            self._core.accept()
+
+    async def _mail(self, event: MailFrom) -> None:
+        caller: Caller | Refuse | None = self._caller
+        if self._options.role is Role.MTA:
+            caller = self._login.operator(self._stream)
+        if isinstance(caller, Refuse):
+            self._intake.note_refusal(None, self._stream.host, caller.reason)
+            self._core.reply(Reply.of(caller))
+            return
+        assert caller is not None  # the core lets no MAIL through before AUTH in this role
+        transaction, refuse = await self._intake.begin(caller, self._session_facts(event), event.envelope(()))
+        if refuse is None:
+            self._transaction = transaction
+            self._started = time.monotonic()
+        self._answer(refuse)
+
+    def _session_facts(self, event: MailFrom) -> PeerSession:
+        tls = self._stream.tls
+        keyword = "ESMTP" if self._extended else "SMTP"
+        if event.smtputf8:
+            keyword = "UTF8SMTP"
+        keyword += "S" if tls else ""
+        keyword += "A" if self._caller is not None else ""
+        return PeerSession(
+            host=self._stream.host,
+            helo=self._helo,
+            protocol=keyword,
+            tls_version=tls.version if tls else "",
+            tls_cipher=tls.cipher if tls else "",
+        )
+
+    async def _chunk(self, data: bytes) -> None:
+        if self._spool is None:
+            return  # refused meanwhile; the core swallows the rest
+        try:
+            await self._spool.add(data)
+        except OSError:
+            spool, self._spool = self._spool, None
+            await spool.discard()
+            self._core.refuse_message(DISK)
+
+    async def _end(self) -> None:
+        spool, transaction = self._spool, self._transaction
+        assert spool is not None
+        assert transaction is not None
+        outcome = await self._intake.message(transaction, spool)
+        self._spool = None
+        self._transaction = None
+        if isinstance(outcome, Refuse):
+            self._core.reply(Reply.of(outcome))
+        else:
+            self._core.reply(Reply(250, "2.0.0", f"Stored as {outcome.id}"))

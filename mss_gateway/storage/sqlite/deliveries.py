@@ -1,0 +1,110 @@
+"""Acceptance: everything that one `250` promises, in one job of one transaction (RTE-4)."""
+
+from __future__ import annotations
+
+import apsw
+
+from mss_gateway.mail.envelope import Notify
+from mss_gateway.ports.mailboxes import NewAppend, NoSuchFolder, Viewer
+from mss_gateway.ports.records import Delivery, OutboxEntry, Part, Placed, Queued
+from mss_gateway.ports.store import StoreError
+
+from .bodies import insert_body
+from .channels import apply_change, check_guard
+from .engine import Writer
+from .folders import advance, ensure_folder
+from .marks import SEEN, from_flags
+from .trace import insert_trace
+
+
+def accept(writer: Writer, delivery: Delivery) -> tuple[Placed, ...]:
+    """Store a delivery. Guards come first: a spool file may be adopted only by a job that stays."""
+    for guard in delivery.guards:
+        check_guard(writer.db, guard)
+    placed: list[Placed] = []
+    for part in delivery.parts:
+        placed += _store_part(writer, part)
+    at = delivery.parts[0].received_at if delivery.parts else 0.0
+    for change in delivery.channels:
+        apply_change(writer.db, change, at)
+    insert_trace(writer.db, delivery.trace)
+    return tuple(placed)
+
+
+def _store_part(writer: Writer, part: Part) -> list[Placed]:
+    refs = len(part.placements) + len(part.outbox)
+    if refs == 0:
+        return []
+    try:
+        folders = [ensure_folder(writer, place.box_id, place.folder) for place in part.placements]
+    except NoSuchFolder:
+        raise StoreError("a mailbox of this delivery has gone") from None
+    body_id = insert_body(writer, part.body, refs)
+    placed = []
+    for place, folder_id in zip(part.placements, folders, strict=True):
+        uid, modseq = advance(writer, folder_id, uids=1, messages=1, octets=part.body.size)
+        mask, keywords = from_flags(place.flags)
+        writer.db.execute(
+            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (folder_id, uid, body_id, mask, keywords, modseq, modseq, part.received_at),
+        )
+        placed.append(Placed(place.box_id, folder_id, uid, modseq))
+    for entry in part.outbox:
+        _queue(writer, body_id, entry, part.received_at)
+    for receipt in part.receipts:
+        for copy in placed:
+            if copy.box_id == receipt.box_id:
+                values = (copy.folder_id, copy.uid, receipt.notify, "due")
+                writer.db.execute("INSERT INTO receipts VALUES (?, ?, ?, ?)", values)
+    return placed
+
+
+def _queue(writer: Writer, body_id: int, entry: OutboxEntry, at: float) -> None:
+    recipient = entry.recipient
+    writer.db.execute(
+        "INSERT INTO outbox (body_id, sender, recipient, domain, notify, orcpt, ret, envid, state, queued_at,"
+        " next_attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?)",
+        (
+            body_id,
+            entry.sender,
+            str(recipient.address),
+            recipient.address.domain,
+            ",".join(wish.value for wish in Notify if wish in recipient.notify),
+            recipient.orcpt,
+            entry.ret,
+            entry.envid,
+            at,
+            at,
+        ),
+    )
+
+
+def append(writer: Writer, folder_id: int, viewer: Viewer, messages: list[NewAppend]) -> list[int]:
+    """APPEND: all messages or none."""
+    uids = []
+    for message in messages:
+        uid, modseq = advance(writer, folder_id, uids=1, messages=1, octets=message.body.size)
+        body_id = insert_body(writer, message.body, 1)
+        mask, keywords = from_flags(message.flags)
+        if viewer.shared and mask & SEEN:
+            mask &= ~SEEN
+            writer.db.execute(
+                "INSERT INTO member_seen VALUES (?, ?, ?, 1, ?)", (folder_id, uid, viewer.person_id, modseq)
+            )
+        writer.db.execute(
+            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (folder_id, uid, body_id, mask, keywords, modseq, modseq, message.internal_date),
+        )
+        uids.append(uid)
+    return uids
+
+
+def list_outbox(db: apsw.Connection, domain: str | None, limit: int) -> list[Queued]:
+    """Rows waiting, oldest first."""
+    clause, values = (" WHERE domain = ?", (domain, limit)) if domain else ("", (limit,))
+    rows = db.execute(
+        "SELECT id, body_id, sender, recipient, domain, state, attempts, queued_at, next_attempt, last_error"
+        f" FROM outbox{clause} ORDER BY id LIMIT ?",
+        values,
+    )
+    return [Queued(*row) for row in rows]

@@ -1,0 +1,266 @@
+"""Two threads: one writes in batches with one commit each, one reads. One hop per call, whatever the call does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import apsw
+
+from mss_gateway.ports.store import StoreError, StoreFull
+
+from .migrate import migrate
+from .options import SqliteOptions
+from .segments import Segments
+
+T = TypeVar("T")
+
+
+class Writer:
+    """What a write job works with: the connection, the segments, and what it has to tell."""
+
+    def __init__(self, db: apsw.Connection, segments: Segments, options: SqliteOptions) -> None:
+        self.db = db
+        self.segments = segments
+        self.options = options
+        self.changed: dict[int, int] = {}  # folder id -> highest mod-sequence
+        self.directory_changed = False
+        self.emptied: set[int] = set()  # segments whose last body went
+        self.folders: dict[tuple[int, str], int] = {}  # (box id, name) -> folder id, kept between batches
+
+    def forget(self) -> None:
+        """A job was rolled back: drop what was learned inside of it."""
+        self.folders.clear()
+
+
+@dataclass(slots=True)
+class Job(Generic[T]):
+    """One call waiting for its thread."""
+
+    run: Callable[[Any], T]
+    future: asyncio.Future[T]
+    result: T | None = None
+    error: BaseException | None = None
+
+
+class Engine:
+    """Opens the database and runs jobs. Futures belong to the loop that called `open`."""
+
+    def __init__(self, options: SqliteOptions) -> None:
+        self._options = options
+        self._writes: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._reads: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._lock_fd = -1
+        self.after_commit: Callable[[dict[int, int], bool], None] = lambda folders, directory: None
+
+    async def open(self) -> None:
+        """Lock, open, migrate, recover; raises `StoreError` with what to do."""
+        self._loop = asyncio.get_running_loop()
+        await self._loop.run_in_executor(None, self._open)
+        for target, name in ((self._write_loop, "store-writer"), (self._read_loop, "store-reader")):
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _open(self) -> None:
+        path = self._options.path
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock(path)
+            self.segments = Segments(path / "segments", self._options.segment_limit, self._options.adopt_from)
+            self._writer_db = connect(path / "store.db", self._options)
+            self.version = migrate(self._writer_db)
+            self.segments.recover(self._writer_db)
+            self._reader_db = connect(path / "store.db", self._options)
+        except (OSError, apsw.Error) as error:
+            raise StoreError(f"The store in {path} cannot be opened: {error}") from error
+
+    def _lock(self, path: Path) -> None:
+        """One process per store: two writers on one file are what SQLite's WAL bears worst."""
+        self._lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock_fd)
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                raise StoreError(
+                    f"The store in {path} is in use by a running gateway: use its control socket, or stop it first"
+                ) from None
+            raise
+
+    async def close(self) -> None:
+        """Finish every job that was given, then close."""
+        self._writes.put(None)
+        self._reads.put(None)
+        for thread in self._threads:
+            await asyncio.get_running_loop().run_in_executor(None, thread.join)
+        if self._threads:
+            self._reader_db.close()
+            self._writer_db.close()
+            self.segments.close()
+            os.close(self._lock_fd)
+            self._threads = []
+
+    async def write(self, run: Callable[[Writer], T]) -> T:
+        """Run a job inside the next transaction; returns once it is durable.
+
+        The job is not undone when the caller is cancelled. Raises what the job raised, `StoreFull`, `StoreError`.
+        """
+        job = Job(run, self._loop.create_future())
+        self._writes.put(job)
+        return await asyncio.shield(job.future)
+
+    async def read(self, run: Callable[[apsw.Connection], T]) -> T:
+        """Run a job on one snapshot of what has been committed."""
+        job = Job(run, self._loop.create_future())
+        self._reads.put(job)
+        return await asyncio.shield(job.future)
+
+    # --- the writer thread
+
+    def _write_loop(self) -> None:
+        writer = Writer(self._writer_db, self.segments, self._options)
+        stop = False
+        while not stop:
+            jobs, stop = self._batch(self._writes)
+            if not jobs:
+                continue
+            try:
+                self._run_batch(writer, jobs)
+            except Exception as error:
+                # The commit itself failed: nothing of this batch is there.
+                self._undo(writer)
+                for job in jobs:
+                    job.error = translate(error)
+            changed, directory = writer.changed, writer.directory_changed
+            writer.changed, writer.directory_changed = {}, False
+            self._loop.call_soon_threadsafe(self._settle, jobs, changed, directory)
+
+    def _batch(self, jobs: queue.SimpleQueue[Job[Any] | None]) -> tuple[list[Job[Any]], bool]:
+        """Everything that waits, up to the limit; what arrives during a commit makes the next batch."""
+        batch: list[Job[Any]] = []
+        job = jobs.get()
+        while True:
+            if job is None:
+                return batch, True
+            batch.append(job)
+            if len(batch) >= self._options.max_batch:
+                return batch, False
+            try:
+                job = jobs.get_nowait()
+            except queue.Empty:
+                return batch, False
+
+    def _run_batch(self, writer: Writer, jobs: list[Job[Any]]) -> None:
+        db = writer.db
+        db.execute("BEGIN IMMEDIATE")
+        for job in jobs:
+            db.execute("SAVEPOINT job")
+            try:
+                job.result = job.run(writer)
+            except Exception as error:
+                job.error = translate(error)
+                if not db.in_transaction:
+                    raise
+                db.execute("ROLLBACK TO job")
+                writer.forget()
+                self.segments.forget_current()
+            db.execute("RELEASE job")
+        self.segments.sync()
+        db.execute("COMMIT")
+        for segment in writer.emptied:
+            self.segments.remove(segment)
+        writer.emptied.clear()
+
+    def _undo(self, writer: Writer) -> None:
+        if writer.db.in_transaction:
+            writer.db.execute("ROLLBACK")
+        writer.forget()
+        writer.changed.clear()
+        writer.emptied.clear()
+        # The disk that refused the commit may refuse this sync too; nothing refers to those octets.
+        with contextlib.suppress(OSError):
+            self.segments.forget_current()
+
+    def _settle(self, jobs: list[Job[Any]], changed: dict[int, int], directory: bool) -> None:
+        if changed or directory:
+            self.after_commit(changed, directory)
+        _resolve(jobs)
+
+    # --- the reader thread
+
+    def _read_loop(self) -> None:
+        db = self._reader_db
+        stop = False
+        while not stop:
+            jobs, stop = self._batch(self._reads)
+            if not jobs:
+                continue
+            for job in jobs:
+                try:
+                    # Each job is one snapshot, however many statements it makes.
+                    db.execute("BEGIN")
+                    try:
+                        job.result = job.run(db)
+                    finally:
+                        db.execute("COMMIT")
+                except Exception as error:
+                    job.error = translate(error)
+            self._loop.call_soon_threadsafe(_resolve, jobs)
+
+
+def _resolve(jobs: list[Job[Any]]) -> None:
+    for job in jobs:
+        if job.future.done():
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+            job.future.exception()  # seen: the caller may have been cancelled
+        else:
+            job.future.set_result(job.result)
+
+
+def connect(path: Path, options: SqliteOptions) -> apsw.Connection:
+    """Open with the durability we promise: WAL, and fsync at every commit."""
+    db = apsw.Connection(str(path))
+    db.set_busy_timeout(10_000)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA foreign_keys = OFF")
+    db.execute("PRAGMA temp_store = MEMORY")
+    db.execute(f"PRAGMA cache_size = -{options.cache_kib}")
+    db.execute("PRAGMA wal_autocheckpoint = 4000")
+    db.execute("PRAGMA journal_size_limit = 67108864")
+    if options.max_pages:
+        db.execute(f"PRAGMA max_page_count = {options.max_pages}")
+    return db
+
+
+def one(cursor: apsw.Cursor) -> Any:
+    """The single value of a query that always has a row; raises `StoreError` when it has none."""
+    row = cursor.fetchone()
+    if row is None:
+        raise StoreError("a row that must be there is missing")
+    return row[0]
+
+
+def translate(error: BaseException) -> BaseException:
+    """Errors of SQLite and of the disk as the port names them; ours pass as they are."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or isinstance(error, apsw.FullError):
+        return StoreFull("No space left for the store: make room, it goes on by itself")
+    if isinstance(error, apsw.Error | OSError):
+        found = StoreError(f"The store failed: {type(error).__name__}")
+        found.__cause__ = error
+        return found
+    return error

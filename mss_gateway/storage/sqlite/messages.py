@@ -1,0 +1,154 @@
+"""Reading messages: status, snapshot, changes, rows. Each function is one snapshot."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+import apsw
+import orjson
+
+from mss_gateway.ports.mailboxes import (
+    Changes,
+    FlagRow,
+    FolderStatus,
+    MessageRow,
+    NoSuchFolder,
+    Snapshot,
+    Viewer,
+    Want,
+)
+
+from .engine import one
+from .marks import DELETED, SEEN, to_flags
+
+
+def uid_list(uids: Sequence[int]) -> str:
+    """UIDs as JSON for `json_each`, which keeps one prepared statement for any number of them."""
+    return orjson.dumps(list(uids)).decode()
+
+
+def _counters(db: apsw.Connection, folder_id: int) -> tuple[int, int, int, int, int]:
+    row = db.execute(
+        "SELECT uid_next, uid_validity, highest_modseq, messages, octets FROM folders WHERE id = ?",
+        (folder_id,),
+    ).fetchone()
+    if row is None:
+        raise NoSuchFolder
+    return row  # type: ignore[no-any-return]
+
+
+def _unseen_sql(viewer: Viewer, select: str) -> str:
+    if not viewer.shared:
+        return f"SELECT {select} FROM messages AS m WHERE m.folder_id = ?1 AND m.flags & 1 = 0"
+    return (
+        f"SELECT {select} FROM messages AS m WHERE m.folder_id = ?1 AND NOT EXISTS (SELECT 1 FROM member_seen AS s"
+        " WHERE s.folder_id = m.folder_id AND s.uid = m.uid AND s.person_id = ?2 AND s.seen)"
+    )
+
+
+def _unseen(db: apsw.Connection, folder_id: int, viewer: Viewer, select: str) -> int:
+    values = (folder_id, viewer.person_id) if viewer.shared else (folder_id,)
+    return int(one(db.execute(_unseen_sql(viewer, select), values)) or 0)
+
+
+def status(db: apsw.Connection, folder_id: int, viewer: Viewer) -> FolderStatus:
+    """The counters of STATUS."""
+    uid_next, uid_validity, modseq, messages, octets = _counters(db, folder_id)
+    deleted = one(
+        db.execute(f"SELECT count(*) FROM messages WHERE folder_id = ? AND flags & {DELETED}", (folder_id,))
+    )
+    unseen = _unseen(db, folder_id, viewer, "count(*)")
+    return FolderStatus(messages, unseen, deleted, uid_next, uid_validity, modseq, octets)
+
+
+def snapshot(db: apsw.Connection, folder_id: int, viewer: Viewer) -> Snapshot:
+    """What SELECT needs."""
+    uid_next, uid_validity, modseq, _, _ = _counters(db, folder_id)
+    uids = array(
+        "L", [row[0] for row in db.execute("SELECT uid FROM messages WHERE folder_id = ?", (folder_id,))]
+    )
+    words: set[str] = set()
+    for (keywords,) in db.execute(
+        "SELECT DISTINCT keywords FROM messages WHERE folder_id = ? AND keywords <> ''", (folder_id,)
+    ):
+        words.update(keywords.split())
+    first = _unseen(db, folder_id, viewer, "min(m.uid)")
+    return Snapshot(uids, uid_next, uid_validity, modseq, first, tuple(sorted(words)))
+
+
+# The viewer's own \Seen: in a shared box it comes from member_seen, and moves the message's mod-sequence
+# for this person alone (BAL-3).
+_OWN = "m.flags, m.keywords, m.modseq"
+_SHARED = f"(m.flags & ~{SEEN}) | coalesce(s.seen, 0), m.keywords, max(m.modseq, coalesce(s.modseq, 0))"
+_SHARED_JOIN = (
+    " LEFT JOIN member_seen AS s ON s.folder_id = m.folder_id AND s.uid = m.uid AND s.person_id = ?3"
+)
+
+
+def changes(db: apsw.Connection, folder_id: int, viewer: Viewer, since: int) -> Changes:
+    """What happened after a mod-sequence."""
+    uid_next, _, modseq, _, _ = _counters(db, folder_id)
+    if viewer.shared:
+        rows = db.execute(
+            f"SELECT m.uid, m.created_modseq, {_SHARED} FROM messages AS m{_SHARED_JOIN}"
+            " WHERE m.folder_id = ?1 AND (m.modseq > ?2 OR s.modseq > ?2) ORDER BY m.uid",
+            (folder_id, since, viewer.person_id),
+        )
+    else:
+        rows = db.execute(
+            f"SELECT m.uid, m.created_modseq, {_OWN} FROM messages AS m"
+            " WHERE m.folder_id = ?1 AND m.modseq > ?2 ORDER BY m.uid",
+            (folder_id, since),
+        )
+    added, changed = [], []
+    for uid, created, mask, keywords, at in rows:
+        if created > since:
+            added.append(uid)
+        changed.append(FlagRow(uid, to_flags(mask, keywords), at))
+    vanished = db.execute("SELECT uid FROM expunged WHERE folder_id = ? AND modseq > ?", (folder_id, since))
+    return Changes(modseq, uid_next, tuple(added), tuple(changed), tuple(sorted(row[0] for row in vanished)))
+
+
+_COLUMNS = {
+    Want.ENVELOPE: "b.envelope",
+    Want.BODYSTRUCTURE: "b.bodystructure",
+    Want.HEADER: "x.header",
+    Want.STRUCTURE: "b.structure",
+}
+
+
+def rows(
+    db: apsw.Connection, folder_id: int, viewer: Viewer, uids: Sequence[int], want: frozenset[Want]
+) -> list[MessageRow]:
+    """Rows of the UIDs that exist, ascending."""
+    columns = ", ".join(sql if item in want else "NULL" for item, sql in _COLUMNS.items())
+    join = " JOIN body_bytes AS x ON x.id = m.body_id" if Want.HEADER in want else ""
+    flags, seen = (_SHARED, _SHARED_JOIN) if viewer.shared else (_OWN, "")
+    values: tuple[object, ...] = (uid_list(uids), folder_id)
+    if viewer.shared:
+        values = (*values, viewer.person_id)
+    found = db.execute(
+        f"SELECT m.uid, m.body_id, {flags}, m.internal_date, b.size, b.header_size, {columns}"
+        " FROM json_each(?1) AS j CROSS JOIN messages AS m ON m.folder_id = ?2 AND m.uid = j.value"
+        f" JOIN bodies AS b ON b.id = m.body_id{join}{seen}",
+        values,
+    )
+    return [
+        MessageRow(uid, body, to_flags(mask, words), modseq, date, size, header, *texts)
+        for uid, body, mask, words, modseq, date, size, header, *texts in found
+    ]
+
+
+def flag_rows(db: apsw.Connection, folder_id: int, viewer: Viewer, uids: Sequence[int]) -> list[FlagRow]:
+    """Flags of the UIDs that exist, ascending."""
+    flags, seen = (_SHARED, _SHARED_JOIN) if viewer.shared else (_OWN, "")
+    values: tuple[object, ...] = (uid_list(uids), folder_id)
+    if viewer.shared:
+        values = (*values, viewer.person_id)
+    found = db.execute(
+        f"SELECT m.uid, {flags} FROM json_each(?1) AS j CROSS JOIN messages AS m"
+        f" ON m.folder_id = ?2 AND m.uid = j.value{seen}",
+        values,
+    )
+    return [FlagRow(uid, to_flags(mask, words), modseq) for uid, mask, words, modseq in found]

@@ -1,0 +1,24 @@
+"""What the embedded store may be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteOptions:
+    """`path` is the store's own folder. Sizes are in octets.
+
+    Texts up to `inline_limit` live in the database, larger ones in segment files; a spool file of
+    `adopt_from` octets or more becomes a segment of its own without being copied. `max_pages` bounds the
+    database (4 KiB each), 0 leaves it to the disk.
+    """
+
+    path: Path
+    inline_limit: int = 32 * 1024
+    segment_limit: int = 64 * 1024 * 1024
+    adopt_from: int = 1024 * 1024
+    cache_kib: int = 16 * 1024
+    max_batch: int = 256
+    max_pages: int = 0

@@ -1,0 +1,292 @@
+"""The embedded store: each call of the port is one job of one of the two threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from mss_gateway.ports.mailboxes import (
+    Changes,
+    Copied,
+    FlagChange,
+    Folder,
+    FolderStatus,
+    MessageRow,
+    NewAppend,
+    Snapshot,
+    Stored,
+    Viewer,
+    Want,
+)
+from mss_gateway.ports.records import (
+    BoxRow,
+    Channel,
+    ChannelChange,
+    Delivery,
+    Membership,
+    NewBox,
+    Person,
+    Placed,
+    Queued,
+    TraceLine,
+)
+from mss_gateway.ports.store import BoxListener, FolderListener
+from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState
+
+from . import bodies, channels, deliveries, directory, folders, renaming
+from . import flags as marking
+from . import messages as reading
+from . import trace as timeline
+from .engine import Engine, Writer
+from .options import SqliteOptions
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """Implements `ports.store.Store` on one folder of files."""
+
+    def __init__(self, options: SqliteOptions) -> None:
+        self._engine = Engine(options)
+        self._engine.after_commit = self._after_commit
+        self._folder_listeners: list[FolderListener] = []
+        self._directory_listeners: list[BoxListener] = []
+
+    async def open(self) -> None:
+        """Open, migrate and recover."""
+        await self._engine.open()
+
+    async def close(self) -> None:
+        """Finish what is under way and close."""
+        await self._engine.close()
+
+    def on_folder_change(self, listener: FolderListener) -> None:
+        """Hear of every folder that a commit changed."""
+        self._folder_listeners.append(listener)
+
+    def on_directory_change(self, listener: BoxListener) -> None:
+        """Hear of every commit that changed the directory."""
+        self._directory_listeners.append(listener)
+
+    def _after_commit(self, changed: dict[int, int], directory_changed: bool) -> None:
+        for folder_id, modseq in changed.items():
+            for listener in self._folder_listeners:
+                listener(folder_id, modseq)
+        if directory_changed:
+            for forget in self._directory_listeners:
+                forget()
+
+    async def _traced(self, line: TraceLine, run: Callable[[Writer], T]) -> T:
+        def job(writer: Writer) -> T:
+            result = run(writer)
+            timeline.insert_trace(writer.db, [line])
+            return result
+
+        return await self._engine.write(job)
+
+    # --- acceptance, outbox, trace
+
+    async def accept(self, delivery: Delivery) -> tuple[Placed, ...]:
+        """Commit a delivery durably."""
+        return await self._engine.write(lambda w: deliveries.accept(w, delivery))
+
+    async def outbox(self, domain: str | None = None, limit: int = 1000) -> list[Queued]:
+        """Rows waiting, oldest first."""
+        return await self._engine.read(lambda db: deliveries.list_outbox(db, domain, limit))
+
+    async def write_trace(self, lines: Sequence[TraceLine]) -> None:
+        """Append lines durably."""
+        await self._engine.write(lambda w: timeline.insert_trace(w.db, lines))
+
+    async def trace(self, message_id: str | None = None, limit: int = 1000) -> list[TraceLine]:
+        """Lines of one Message-ID or the latest ones."""
+        return await self._engine.read(lambda db: timeline.read_trace(db, message_id, limit))
+
+    # --- channels
+
+    async def channel(self, patient: str, bal: str) -> ChannelFacts:
+        """State and version."""
+        return await self._engine.read(lambda db: channels.read_channel(db, patient, bal))
+
+    async def channels(
+        self, patient: str | None = None, bal: str | None = None, limit: int = 1000
+    ) -> list[Channel]:
+        """Channels, latest change first."""
+        return await self._engine.read(lambda db: channels.list_channels(db, patient, bal, limit))
+
+    async def set_channel(
+        self, patient: str, bal: str, state: ChannelState, cause: str, trace: TraceLine
+    ) -> Channel:
+        """Set the state by hand."""
+
+        def job(writer: Writer) -> Channel:
+            channels.apply_change(writer.db, ChannelChange(patient, bal, state, cause), trace.at)
+            return channels.list_channels(writer.db, patient, bal, 1)[0]
+
+        return await self._traced(trace, job)
+
+    # --- directory
+
+    async def box(self, key: str) -> BoxRow | None:
+        """The box of an address key."""
+        return await self._engine.read(lambda db: directory.box_by_key(db, key))
+
+    async def box_by_id(self, box_id: int) -> BoxRow | None:
+        """The box of an id."""
+        return await self._engine.read(lambda db: directory.box_by_id(db, box_id))
+
+    async def boxes(self, types: Sequence[str] | None = None, limit: int = 10_000) -> list[BoxRow]:
+        """Boxes by address."""
+        return await self._engine.read(lambda db: directory.boxes(db, types, limit))
+
+    async def add_box(self, box: NewBox, trace: TraceLine) -> BoxRow:
+        """Provision a box."""
+        return await self._traced(trace, lambda w: directory.add_box(w, box))
+
+    async def set_box_state(self, box_id: int, state: BoxState, reason: str, trace: TraceLine) -> BoxRow:
+        """Change the state."""
+        return await self._traced(trace, lambda w: directory.set_box_state(w, box_id, state, reason))
+
+    async def add_person(
+        self, login: str, name: str, national_id: str, password_hash: str, trace: TraceLine
+    ) -> Person:
+        """Register a person."""
+        return await self._traced(
+            trace, lambda w: directory.add_person(w, login, name, national_id, password_hash)
+        )
+
+    async def set_password(self, person_id: int, password_hash: str, trace: TraceLine) -> None:
+        """Replace a password hash."""
+        sql = "UPDATE persons SET password_hash = ? WHERE id = ?"
+        await self._change(trace, sql, (password_hash, person_id))
+
+    async def person(self, login: str) -> Person | None:
+        """The person of a login."""
+        return await self._engine.read(lambda db: directory.person_by_login(db, login))
+
+    async def persons(self, ids: Sequence[int]) -> list[Person]:
+        """Persons of these ids."""
+        return await self._engine.read(lambda db: directory.persons(db, ids))
+
+    async def add_member(self, box_id: int, person_id: int, role: str, trace: TraceLine) -> None:
+        """Tie a person to a box."""
+        sql = "INSERT INTO members VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET role = ?3"
+        await self._change(trace, sql, (box_id, person_id, role))
+
+    async def remove_member(self, box_id: int, person_id: int, trace: TraceLine) -> None:
+        """Untie a person from a box."""
+        await self._change(
+            trace, "DELETE FROM members WHERE box_id = ? AND person_id = ?", (box_id, person_id)
+        )
+
+    async def memberships(
+        self, *, person_id: int | None = None, box_id: int | None = None
+    ) -> list[Membership]:
+        """Ties of a person or of a box."""
+        return await self._engine.read(lambda db: directory.memberships(db, person_id, box_id))
+
+    async def add_certificate(self, box_id: int, dn_key: str, dn: str, trace: TraceLine) -> None:
+        """Register a certificate for an APP box."""
+        sql = "INSERT INTO certificates VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET dn = ?3"
+        await self._change(trace, sql, (dn_key, box_id, dn))
+
+    async def boxes_of_certificate(self, dn_key: str) -> list[BoxRow]:
+        """The boxes that a certificate may use."""
+        return await self._engine.read(lambda db: directory.boxes_of_certificate(db, dn_key))
+
+    async def _change(self, line: TraceLine, sql: str, values: tuple[str | int, ...]) -> None:
+        """One statement on the directory, traced."""
+
+        def job(writer: Writer) -> None:
+            writer.db.execute(sql, values)
+            writer.directory_changed = True
+
+        await self._traced(line, job)
+
+    # --- folders
+
+    async def folders(self, box_id: int) -> list[Folder]:
+        """All folders of a box."""
+        return await self._engine.read(lambda db: folders.list_folders(db, box_id))
+
+    async def create_folder(self, box_id: int, name: str, special_use: str = "") -> Folder:
+        """Make a folder."""
+        return await self._engine.write(lambda w: folders.create_folder(w, box_id, name, special_use))
+
+    async def delete_folder(self, folder_id: int) -> None:
+        """Remove a folder with its messages."""
+        await self._engine.write(lambda w: folders.delete_folder(w, folder_id))
+
+    async def rename_folder(self, folder_id: int, name: str) -> None:
+        """Rename with all inferiors."""
+        await self._engine.write(lambda w: renaming.rename_folder(w, folder_id, name))
+
+    async def subscribe(self, folder_id: int, on: bool) -> None:
+        """Set or clear the subscription."""
+        sql = "UPDATE folders SET subscribed = ? WHERE id = ?"
+
+        def job(writer: Writer) -> None:
+            writer.db.execute(sql, (on, folder_id))
+
+        await self._engine.write(job)
+
+    # --- messages
+
+    async def status(self, folder_id: int, viewer: Viewer) -> FolderStatus:
+        """The counters of one folder."""
+        return await self._engine.read(lambda db: reading.status(db, folder_id, viewer))
+
+    async def snapshot(self, folder_id: int, viewer: Viewer) -> Snapshot:
+        """What SELECT needs."""
+        return await self._engine.read(lambda db: reading.snapshot(db, folder_id, viewer))
+
+    async def changes(self, folder_id: int, viewer: Viewer, since: int) -> Changes:
+        """All that happened after a mod-sequence."""
+        return await self._engine.read(lambda db: reading.changes(db, folder_id, viewer, since))
+
+    async def rows(
+        self, folder_id: int, viewer: Viewer, uids: Sequence[int], want: frozenset[Want]
+    ) -> list[MessageRow]:
+        """Rows of the UIDs that still exist."""
+        return await self._engine.read(lambda db: reading.rows(db, folder_id, viewer, uids, want))
+
+    async def read_text(self, body_id: int, offset: int, size: int) -> bytes:
+        """Octets of the part after the header."""
+        segments = self._engine.segments
+        return await self._engine.read(lambda db: bodies.read_text(db, segments, body_id, offset, size))
+
+    async def read_texts(self, body_ids: Sequence[int], limit: int) -> dict[int, bytes]:
+        """Whole texts of bodies up to a size."""
+        segments = self._engine.segments
+        return await self._engine.read(lambda db: bodies.read_texts(db, segments, body_ids, limit))
+
+    async def store_flags(
+        self,
+        folder_id: int,
+        viewer: Viewer,
+        uids: Sequence[int],
+        change: FlagChange,
+        flags: frozenset[str],
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        """STORE."""
+        return await self._engine.write(
+            lambda w: marking.store_flags(w, folder_id, viewer, uids, change, flags, unchanged_since)
+        )
+
+    async def expunge(self, folder_id: int, viewer: Viewer, uids: Iterable[int] | None) -> list[int]:
+        """Remove messages marked deleted."""
+        wanted = None if uids is None else list(uids)
+        return await self._engine.write(lambda w: marking.expunge(w, folder_id, wanted))
+
+    async def copy(self, folder_id: int, viewer: Viewer, uids: Sequence[int], target_id: int) -> Copied:
+        """COPY."""
+        return await self._engine.write(lambda w: marking.copy(w, folder_id, uids, target_id))
+
+    async def move(self, folder_id: int, viewer: Viewer, uids: Sequence[int], target_id: int) -> Copied:
+        """MOVE."""
+        return await self._engine.write(lambda w: marking.move(w, folder_id, uids, target_id))
+
+    async def append(self, folder_id: int, viewer: Viewer, messages: Sequence[NewAppend]) -> list[int]:
+        """APPEND."""
+        return await self._engine.write(lambda w: deliveries.append(w, folder_id, viewer, list(messages)))

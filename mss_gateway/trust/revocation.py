@@ -1,0 +1,129 @@
+"""CRLs as sets of serial numbers, read once; OpenSSL gets the same files (TRU-2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from .anchors import Anchors, read_file
+from .refusals import TrustProblem
+
+_BEGIN, _END = b"-----BEGIN X509 CRL-----", b"-----END X509 CRL-----"
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationList:
+    """One CRL whose signature holds. `next_update` None (no promise) counts as already passed."""
+
+    issuer: x509.Name
+    this_update: datetime
+    next_update: datetime
+    serials: frozenset[int]
+    pem: str
+
+
+class RevocationLists:
+    """The newest CRL of each authority; immutable."""
+
+    __slots__ = ("by_issuer",)
+
+    def __init__(self, by_issuer: Mapping[x509.Name, RevocationList]) -> None:
+        self.by_issuer = dict(by_issuer)
+
+    @property
+    def pem(self) -> str:
+        """All of them as PEM, for OpenSSL."""
+        return "".join(one.pem for one in self.by_issuer.values())
+
+    def earliest_end(self) -> datetime | None:
+        """The first nextUpdate to come or gone, None without CRLs."""
+        return min((one.next_update for one in self.by_issuer.values()), default=None)
+
+    def check(self, chain: tuple[x509.Certificate, ...], now: datetime, grace_hours: float) -> str | None:
+        """Return the slug of what is wrong with a chain (leaf first, root last), or None.
+
+        Every certificate below the root needs a CRL of its issuer, current or within the grace.
+        """
+        for certificate in chain[:-1]:
+            found = self.by_issuer.get(certificate.issuer)
+            if found is None:
+                return "crl-missing"
+            if certificate.serial_number in found.serials:
+                return "certificate-revoked"
+            if found.this_update > now or (now - found.next_update).total_seconds() > grace_hours * 3600:
+                return "crl-stale"
+        return None
+
+    def revoked(self, chain: tuple[x509.Certificate, ...]) -> bool:
+        """True when a certificate of the chain is on the list of its issuer, whatever that list's age."""
+        return any(
+            found is not None and certificate.serial_number in found.serials
+            for certificate in chain[:-1]
+            for found in [self.by_issuer.get(certificate.issuer)]
+        )
+
+
+def load_revocation(
+    paths: Iterable[Path], anchors: Anchors, held: RevocationLists | None = None
+) -> RevocationLists:
+    """Read CRL files (PEM, several in one file, or DER); of each issuer the newest counts.
+
+    A CRL older than the one in force (`held`) does not replace it. Raises `TrustProblem` when a file cannot
+    be read or a CRL is not signed by a configured authority.
+    """
+    newest: dict[x509.Name, RevocationList] = dict(held.by_issuer) if held else {}
+    # An authority that is no longer configured takes its list with it.
+    newest = {issuer: one for issuer, one in newest.items() if anchors.issuers(issuer)}
+    for path in paths:
+        for block in _blocks(path, read_file(path)):
+            one = _read(path, block, anchors)
+            before = newest.get(one.issuer)
+            if before is None or one.this_update >= before.this_update:
+                newest[one.issuer] = one
+    return RevocationLists(newest)
+
+
+def _blocks(path: Path, data: bytes) -> list[bytes]:
+    if _BEGIN not in data:
+        return [data]
+    blocks = []
+    at = data.find(_BEGIN)
+    while at >= 0:
+        end = data.find(_END, at)
+        if end < 0:
+            raise TrustProblem("crl-malformed", f"{path}: a CRL is cut short: fetch it again")
+        blocks.append(data[at : end + len(_END)] + b"\n")
+        at = data.find(_BEGIN, end)
+    return blocks
+
+
+def _read(path: Path, block: bytes, anchors: Anchors) -> RevocationList:
+    try:
+        load = x509.load_pem_x509_crl if block.startswith(_BEGIN) else x509.load_der_x509_crl
+        crl = load(block)
+        issuer, this_update = crl.issuer, crl.last_update_utc
+        serials = frozenset(entry.serial_number for entry in crl)
+        next_update = crl.next_update_utc or this_update
+    except (ValueError, TypeError):
+        raise TrustProblem("crl-malformed", f"{path}: not a CRL: fetch it again") from None
+    if not any(_signed(crl, authority) for authority in anchors.issuers(issuer)):
+        raise TrustProblem(
+            "crl-foreign",
+            f"{path}: the CRL of {issuer.rfc4514_string()} is not signed by a configured authority:"
+            " fetch it again, or remove it from crl_files",
+        )
+    pem = crl.public_bytes(Encoding.PEM).decode("ascii")
+    return RevocationList(issuer, this_update, next_update.astimezone(UTC), serials, pem)
+
+
+def _signed(crl: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
+    try:
+        return crl.is_signature_valid(authority.public_key())  # type: ignore[arg-type]
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        return False
