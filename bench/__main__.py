@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -157,6 +158,7 @@ def _print(bench: Bench, cases: Sequence[Case], machine: dict[str, str]) -> None
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0; 1 when the gateway lost or doubled a message; 3 when a system could not be measured."""
     options = _options(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     folder = Path(tempfile.mkdtemp(prefix="mss-bench-", dir=options.dir))
     folder.chmod(0o755)  # Postfix and Dovecot come in as other users
     machine = report.machine(folder)
@@ -168,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bench.case(case)
         if KILL in options.only:
             bench.kill()
-    except (ForeignFailure, measure.NotSeen, OSError) as error:
+    except (ForeignFailure, measure.LoadFailed, measure.NotSeen, OSError) as error:
         _say(f"the bench stopped: {error}")
         status = 3
     finally:

@@ -173,8 +173,8 @@ def _child(target: Target, messages: Sequence[Message], plan: Plan, ends: Ends) 
         gc.disable()
         send = _send_fresh if plan.fresh else _send_kept
         send(target, messages, plan.seconds, share, ends)
-    except OSError as error:  # ssl.SSLError is one
-        share.error = str(error)
+    except Exception as error:  # the parent shows it
+        share.error = str(error) or repr(error)
     finally:
         share.ended = time.perf_counter()
         view = memoryview(pickle.dumps(share))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .imap import Mailbox
 from .load import Load, Plan, Share
@@ -50,7 +50,10 @@ class Figures:
     load_cpu_s_per_1000: float = 0.0
     load_core_share: float = 0.0
     others_cores: float = 0.0
-    errors: list[str] = field(default_factory=list)
+
+
+class LoadFailed(Exception):
+    """A connection of the load ended early; the text is what the server said or did."""
 
 
 class NotSeen(Exception):
@@ -68,7 +71,7 @@ def run(system: System, case: Case, seconds: float) -> Figures:
             warm.go()
             while not warm.wait(LOOK_SECONDS):
                 pass
-            seen = sum(len(share.accepted) for share in warm.shares)
+            seen = summarise(warm.started, warm.shares).accepted
             _await(mailbox, seen, seconds)
             return _measure(system, target, mailbox, case, seen, seconds)
     finally:
@@ -118,7 +121,10 @@ def _measure_sink(system: Sink, target: Target, case: Case, seconds: float) -> F
 
 
 def summarise(started: float, shares: list[Share]) -> Figures:
-    """The client's side of a load."""
+    """The client's side of a load; raises `LoadFailed` when a message was refused or a connection lost."""
+    errors = sorted({share.error for share in shares if share.error})
+    if errors:
+        raise LoadFailed("; ".join(errors))
     accepted = sum(len(share.accepted) for share in shares)
     wall = max(share.ended for share in shares) - started
     taken = sorted(value for share in shares for value in share.seconds)
@@ -130,7 +136,6 @@ def summarise(started: float, shares: list[Share]) -> Figures:
         p95_ms=1000 * taken[int(len(taken) * 0.95)] if taken else 0.0,
         load_cpu_s_per_1000=1000 * cpu / max(1, accepted),
         load_core_share=cpu / wall,
-        errors=sorted({share.error for share in shares if share.error}),
     )
 
 

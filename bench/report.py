@@ -77,8 +77,9 @@ AIMS = {
 
 def medians(rounds: Sequence[Figures]) -> dict[str, float]:
     """The median of each figure over the rounds."""
-    names = [item.name for item in fields(Figures) if item.name != "errors"]
-    return {name: statistics.median(getattr(one, name) for one in rounds) for name in names}
+    return {
+        item.name: statistics.median(getattr(one, item.name) for one in rounds) for item in fields(Figures)
+    }
 
 
 def table(case: Case, rounds: Rounds) -> list[str]:
@@ -111,7 +112,6 @@ def table(case: Case, rounds: Rounds) -> list[str]:
             for one in found
         )
         lines.append(f"  visible per second, each round, {name}: {spread}")
-        lines.extend(f"  {name}: {error}" for one in found for error in one.errors)
     return lines
 
 

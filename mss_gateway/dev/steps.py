@@ -13,14 +13,14 @@ CLOSED_SENTENCE = (
 
 def foreign_delivery(stage: Stage) -> str:
     """RTE-1, TRU-1, RTE-7: another operator's server delivers, and the message is there byte for byte."""
-    sender = f"dr.martin@{stage.handout.operator.domain}"
+    sender = f"expediteur@{stage.handout.operator.domain}"
     message = stage.message(
         "letter", sender, stage.professional.address, "Compte rendu", "Bonjour,\nvoici le CR.\n"
     )
     reply = wire.deliver(stage.handout, stage.handout.operator, message)
-    stored = stage.read(stage.professional, message)
-    expect(stored.get_content() == message.get_content(), "the stored text differs from the sent one")
-    received = str(stored["Received"])
+    stored = wire.read_octets(stage.handout, stage.professional, str(message["Message-ID"]))
+    expect(stored.endswith(wire.octets(message)), "the stored bytes differ from the sent ones")
+    received = str(wire.parsed(stored)["Received"])
     expect("TLSv1" in received, "the Received header does not tell the TLS version")
     return f"{reply} · read over IMAP · {' '.join(received.split())[:120]}"
 
@@ -53,7 +53,8 @@ def patient_answers(stage: Stage) -> str:
 def professional_reads(stage: Stage) -> str:
     """The answer is where the professional looks."""
     stored = stage.read(stage.professional, stage.messages["answer"])
-    expect(stored["In-Reply-To"] == stage.messages["report"]["Message-ID"], "the thread is broken")
+    answered = str(stored["In-Reply-To"]).strip()
+    expect(answered == stage.messages["report"]["Message-ID"], f"the thread is broken: {answered}")
     return f"« {stored['Subject']} » in {stage.professional.address}"
 
 
@@ -138,7 +139,7 @@ def borrowed_domain(stage: Stage) -> str:
 
 def no_certificate(stage: Stage) -> str:
     """TRU-1: TLS without a client certificate is not enough."""
-    sender = f"dr.martin@{stage.handout.operator.domain}"
+    sender = f"expediteur@{stage.handout.operator.domain}"
     message = stage.message("n", sender, stage.professional.address, "x", "x\n")
     return expect_refusal(lambda: wire.deliver(stage.handout, None, message), "550", "5.7.1")
 
@@ -146,7 +147,7 @@ def no_certificate(stage: Stage) -> str:
 def no_tls(stage: Stage) -> str:
     """TRU-1: nothing is accepted in the clear."""
     with wire.Session(stage.handout, stage.handout.ports.mta, None, start_tls=False) as session:
-        sender = f"dr.martin@{stage.handout.operator.domain}"
+        sender = f"expediteur@{stage.handout.operator.domain}"
         return expect_refusal(lambda: session.command("MAIL", f"FROM:<{sender}>"), "530", "5.7.0")
 
 

@@ -63,14 +63,12 @@ class Session:
     def __init__(
         self, handout: Handout, port: int, credential: Credential | None, *, start_tls: bool = True
     ) -> None:
-        self.smtp = smtplib.SMTP(timeout=TIMEOUT)
         self._handout = handout
-        self._port = port
         self._credential = credential
         self._start_tls = start_tls
+        self.smtp = smtplib.SMTP(HOST, port, timeout=TIMEOUT)
 
     def __enter__(self) -> Session:
-        self.smtp.connect(HOST, self._port)
         self.smtp.ehlo("tour.example")
         if self._start_tls:
             context = tls(self._handout, self._credential)
@@ -106,9 +104,7 @@ class Session:
         """MAIL, RCPT, DATA; the envelope is that of the header unless told otherwise."""
         self.command("MAIL", f"FROM:<{sender if sender is not None else address_of(message, 'From')}>")
         self.command("RCPT", f"TO:<{recipient if recipient is not None else address_of(message, 'To')}>")
-        code, text = self.answered(
-            lambda: self.smtp.data(message.as_bytes(policy=message.policy.clone(linesep="\r\n")))
-        )
+        code, text = self.answered(lambda: self.smtp.data(octets(message)))
         if code != 250:
             raise Refused(f"{code} {text.decode()}")
         return f"{code} {text.decode()}"
@@ -119,17 +115,34 @@ def address_of(message: EmailMessage, field: str) -> str:
     return str(message[field].addresses[0].addr_spec)
 
 
+def octets(message: EmailMessage) -> bytes:
+    """A message as it is sent, with CRLF."""
+    return message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
+
+
+def parsed(data: bytes) -> EmailMessage:
+    """A message as Python's own parser reads it."""
+    message = message_from_bytes(data, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
 def read(handout: Handout, account: Account, message_id: str) -> EmailMessage:
     """Open the mailbox over IMAP and fetch the message of this id; raise LookupError after the timeout."""
+    return parsed(read_octets(handout, account, message_id))
+
+
+def read_octets(handout: Handout, account: Account, message_id: str) -> bytes:
+    """The same message as it is stored, byte for byte."""
     return _find(handout, account, "Message-ID", message_id)
 
 
 def read_answer_to(handout: Handout, account: Account, message_id: str) -> EmailMessage:
     """Fetch the message that answers this id: a reply, or a report; raise LookupError after the timeout."""
-    return _find(handout, account, "In-Reply-To", message_id)
+    return parsed(_find(handout, account, "In-Reply-To", message_id))
 
 
-def _find(handout: Handout, account: Account, field: str, value: str) -> EmailMessage:
+def _find(handout: Handout, account: Account, field: str, value: str) -> bytes:
     with imaplib.IMAP4(HOST, handout.ports.imap, TIMEOUT) as imap:
         imap.starttls(tls(handout))
         imap.login(account.login, account.password)
@@ -142,9 +155,7 @@ def _find(handout: Handout, account: Account, field: str, value: str) -> EmailMe
                 _, data = imap.uid("FETCH", uid, "(BODY[])")
                 part = data[0]
                 if isinstance(part, tuple):
-                    parsed = message_from_bytes(part[1], policy=policy.default)
-                    assert isinstance(parsed, EmailMessage)
-                    return parsed
+                    return bytes(part[1])
             time.sleep(0.05)
             imap.noop()
     raise LookupError(f"no message with {field} {value} in {account.address}")

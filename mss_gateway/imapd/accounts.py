@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mss_gateway.base.errors import Refuse
-from mss_gateway.identity.accounts import Principal
+from mss_gateway.ports.identity import Principal
 from mss_gateway.protocol.imap import AuthResponse, Ending, Request, responses
 from mss_gateway.protocol.imap.commands import Authenticate, Enable, Login
 
@@ -87,4 +87,6 @@ def _enter(session: Session, outcome: Principal | Refuse) -> None:
         return
     session.principal = outcome
     # The capabilities change with the login; most clients read them here (RFC 9051 section 7.1).
-    session.core.tagged(Ending.OK, "logged in", code=b"CAPABILITY " + session.core.capabilities(authenticated=True))
+    session.core.tagged(
+        Ending.OK, "logged in", code=b"CAPABILITY " + session.core.capabilities(authenticated=True)
+    )

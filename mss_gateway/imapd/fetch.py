@@ -164,4 +164,6 @@ async def _mark_seen(
 
 def _is_rfc822_header(item: BodySection | BinarySection) -> bool:
     """RFC822.HEADER does not set `\\Seen` (RFC 3501 section 6.4.5)."""
-    return isinstance(item, BodySection) and item.label == b"RFC822.HEADER" and item.text is SectionText.HEADER
+    return (
+        isinstance(item, BodySection) and item.label == b"RFC822.HEADER" and item.text is SectionText.HEADER
+    )

@@ -41,7 +41,9 @@ async def store(session: Session, request: Request) -> None:
         selected.told[row.uid] = row.modseq
         if not command.silent:
             learn_keywords(session, selected, row.flags)
-            session.send(fetching.fetch(number, flag_items(session, row, uid=command.uid or session.condstore)))
+            session.send(
+                fetching.fetch(number, flag_items(session, row, uid=command.uid or session.condstore))
+            )
         elif session.condstore:
             session.send(
                 fetching.fetch(number, [fetching.uid_item(row.uid), fetching.modseq_item(row.modseq)])

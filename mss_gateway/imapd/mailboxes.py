@@ -10,7 +10,6 @@ from mss_gateway.protocol.imap.commands import (
     Delete,
     List,
     Lsub,
-    Namespace,
     Rename,
     Status,
     Subscribe,

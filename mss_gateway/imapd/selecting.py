@@ -32,7 +32,9 @@ async def select(session: Session, request: Request) -> None:
         session.condstore = True
     flags = (*SYSTEM_FLAGS, *sorted(selected.keywords))
     session.send(responses.flags(flags))
-    session.send(responses.permanent_flags(() if command.read_only else flags, new_keywords=not command.read_only))
+    session.send(
+        responses.permanent_flags(() if command.read_only else flags, new_keywords=not command.read_only)
+    )
     session.send(responses.exists(len(selected.view)))
     if not session.rev2:
         session.send(b"* 0 RECENT\r\n")

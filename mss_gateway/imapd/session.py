@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mss_gateway.identity.accounts import Principal
 from mss_gateway.net.stream import Stream
 from mss_gateway.observe.log import Log
 from mss_gateway.pipeline.filing import Filing
 from mss_gateway.pipeline.login import Login
+from mss_gateway.ports.identity import Principal
 from mss_gateway.ports.mailboxes import Folder, Mailboxes, Viewer
 from mss_gateway.ports.records import BoxRow
 from mss_gateway.protocol.imap import Ending, ImapServer

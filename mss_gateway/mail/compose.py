@@ -14,6 +14,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _SPECIALS = frozenset('()<>[]:;@\\,."')
 _SOFT_LIMIT = 78  # characters of a header line, RFC 5322 section 2.1.1
 _BREAK = re.compile(r"\r\n|\r|\n")
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +74,31 @@ def mailbox(display: str, address: str) -> str:
     return f"{encoded} <{spec}>"
 
 
+def quoted_printable(lines: Sequence[bytes]) -> bytes:
+    """Return lines (without their ends) in quoted-printable, joined by CRLF (RFC 2045 section 6.7)."""
+    content = b"\r\n".join(binascii.b2a_qp(line, istext=True) for line in lines)
+    return _BARE_LF.sub(b"\r\n", content)  # soft breaks come with a bare LF
+
+
 def text_entity(text: str) -> Entity:
     """Return readable text as a part: plain ASCII when it is, else quoted-printable, which needs no 8BITMIME."""
     lines = _BREAK.split(text)
     if text.isascii() and all(len(line) <= 998 for line in lines):
-        content = "\r\n".join(lines).encode("ascii")
-        return Entity(
-            (("Content-Type", "text/plain; charset=us-ascii"), ("Content-Transfer-Encoding", "7bit")), content
-        )
-    encoded = [binascii.b2a_qp(line.encode("utf-8", "replace"), istext=True) for line in lines]
-    content = b"\r\n".join(encoded)
-    content = re.sub(rb"(?<!\r)\n", b"\r\n", content)  # soft breaks come with a bare LF
+        content, charset, encoding = "\r\n".join(lines).encode("ascii"), "us-ascii", "7bit"
+    else:
+        content = quoted_printable([line.encode("utf-8", "replace") for line in lines])
+        charset, encoding = "utf-8", "quoted-printable"
     return Entity(
-        (("Content-Type", "text/plain; charset=utf-8"), ("Content-Transfer-Encoding", "quoted-printable")),
-        content,
+        (("Content-Type", f"text/plain; charset={charset}"), ("Content-Transfer-Encoding", encoding)), content
     )
 
 
 def free_boundary(wanted: str, parts: Sequence[Entity]) -> str:
-    """Return `wanted`, lengthened until no part contains it."""
+    """Return `wanted`, lengthened until no part contains it as a delimiter."""
     boundary = wanted
     while any(b"--" + boundary.encode("ascii") in part.content for part in parts):
-        boundary += "-"
-    return (
-        boundary.rstrip("-") + "=" * (len(boundary) - len(boundary.rstrip("-")))
-        if boundary != wanted
-        else wanted
-    )
+        boundary += "_"
+    return boundary
 
 
 def multipart(boundary: str, parts: Sequence[Entity]) -> bytes:

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from .compose import Entity, Letterhead, ascii_line, header_block, one_line, report, text_entity
+from .compose import (
+    Entity,
+    Letterhead,
+    ascii_line,
+    header_block,
+    one_line,
+    quoted_printable,
+    report,
+    text_entity,
+)
 from .dates import format_date
 from .message import split_message
 
@@ -84,13 +93,11 @@ def original_entity(original: OriginalMessage) -> Entity:
     header = original.header
     block = header[: split_message(header)]
     if original.text is None:
-        eight_bit = not block.isascii()
+        encoding = "7bit"
+        if not block.isascii():
+            block, encoding = quoted_printable([*block.splitlines(), b""]), "quoted-printable"
         return Entity(
-            (
-                ("Content-Type", "text/rfc822-headers"),
-                ("Content-Transfer-Encoding", "8bit" if eight_bit else "7bit"),
-            ),
-            block,
+            (("Content-Type", "text/rfc822-headers"), ("Content-Transfer-Encoding", encoding)), block
         )
     whole = block + original.text
     encoding = "7bit" if whole.isascii() else "8bit"

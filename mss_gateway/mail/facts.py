@@ -94,8 +94,9 @@ def _report(header: Header) -> str | None:
     return named if named in _REPORTS else None
 
 
-def header_facts(header: Header) -> HeaderFacts:
-    """Return the facts of a header already split into fields."""
+def header_facts(source: bytes | Header) -> HeaderFacts:
+    """Return the facts of a header block or of one already split; raise `InvalidValue` beyond 512 KiB."""
+    header = source if isinstance(source, Header) else Header(source)
     senders = header.every(b"from")
     from_, from_valid = _addresses(senders)
     reply_to, reply_to_valid = _addresses(header.every(b"reply-to"))
@@ -124,6 +125,5 @@ def header_facts(header: Header) -> HeaderFacts:
     )
 
 
-def message_facts(header: bytes) -> HeaderFacts:
-    """Return the facts of a header block; raise `InvalidValue` when it is larger than 512 KiB."""
-    return header_facts(Header(header))
+message_facts = header_facts
+"""The facts of a message, which are those of its header."""

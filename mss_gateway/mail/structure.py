@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 
 from .message import MAX_HEADER, Header
-from .mime import MAX_BOUNDARY as _MAX_BOUNDARY
-from .mime import OPAQUE, RFC822, TEXT_PLAIN, Typed, parse_content_type, token
+from .mime import MAX_BOUNDARY, OPAQUE, RFC822, TEXT_PLAIN, Typed, parse_content_type, token
 from .spans import Text
 
 MAX_PARTS = 10_000
@@ -73,7 +72,7 @@ class _Scan:
         main, sub, _ = part.type
         if main == b"multipart":
             boundary = part.type.parameter(b"boundary")
-            if boundary and len(boundary) <= _MAX_BOUNDARY and part.depth < MAX_DEPTH:
+            if boundary and len(boundary) <= MAX_BOUNDARY and part.depth < MAX_DEPTH:
                 self._split(part, b"--" + boundary.rstrip(b" \t"))
             if part.children:
                 part.kind = MULTIPART

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+from .alert import raw_transport
+
 READ_LIMIT = 256 * 1024  # octets held for a reader that is busy; reading from the socket pauses above it
 WRITE_HIGH = 256 * 1024  # octets waiting for a slow peer before `drain` waits
 
@@ -170,6 +172,7 @@ class Stream(asyncio.Protocol):
         self._chunks = []
         self._held = 0
         self._paused = False
+        raw_transport.set(self._transport)
         try:
             transport = await self._loop.start_tls(
                 self._transport, self, context, server_side=True, ssl_handshake_timeout=deadline

@@ -41,7 +41,9 @@ class ChannelOperations:
         found = await self._channels.channels(key(arguments, "patient"), key(arguments, "bal"))
         if not found:
             raise OperationRefused(
-                "These two have never exchanged; the BAL opens the channel by writing", "no-channel", NOT_FOUND
+                "These two have never exchanged; the BAL opens the channel by writing",
+                "no-channel",
+                NOT_FOUND,
             )
         return {"channel": record(found[0])}
 

@@ -35,4 +35,4 @@ def _prepare_file(header: bytes, text: SpoolFile) -> Prepared:
     if text.size == 0:
         return prepare(header, b"")
     with text.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        return prepare(header, mapped)
+        return prepare(header, mapped, text.offset, text.size)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mss_gateway.directory.book import Book
 from mss_gateway.mail.address import Address
 from mss_gateway.mail.facts import HeaderFacts
+from mss_gateway.ports.directory import AddressBook
 from mss_gateway.ports.store import Channels
 from mss_gateway.rules.facts import (
     Caller,
@@ -25,7 +25,7 @@ PATIENT_PLACES = (Place.PATIENT_HOSTED, Place.PATIENT_REMOTE)
 class Gather:
     """Turns addresses and header fields into `Facts`."""
 
-    book: Book
+    book: AddressBook
     channels: Channels
     house: House
 
@@ -56,7 +56,7 @@ class Gather:
             sender=header.sender,
             reply_to=header.reply_to,
             reply_to_present=header.reply_to_present,
-            reply_to_trusted=all(self.book.place(to.domain) is not Place.OUTSIDE for to in header.reply_to),
+            reply_to_trusted=self._reply_to_trusted(header),
             subject=header.subject,
             mss_mes=header.mss_mes,
             message_id=header.message_id,
@@ -65,6 +65,12 @@ class Gather:
             report=header.report,
             disposition_to=header.disposition_to,
         )
+
+    def _reply_to_trusted(self, header: HeaderFacts) -> bool:
+        """Present but unreadable is not trusted: nobody can say where the answers would go."""
+        if header.reply_to_present and not header.reply_to:
+            return False
+        return all(self.book.place(to.domain) is not Place.OUTSIDE for to in header.reply_to)
 
     async def _channel(self, sender: Party | None, recipient: Party) -> ChannelFacts:
         """The channel that a patient's answer must pass (CHN-6); other directions do not depend on it."""

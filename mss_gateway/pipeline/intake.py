@@ -13,7 +13,7 @@ from pathlib import Path
 from mss_gateway.base.errors import Refuse
 from mss_gateway.base.ids import sortable_id
 from mss_gateway.mail.envelope import Envelope, Recipient
-from mss_gateway.mail.facts import header_facts
+from mss_gateway.mail.facts import message_facts
 from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
 from mss_gateway.ports.records import Delivery, TraceLine
@@ -21,8 +21,8 @@ from mss_gateway.ports.store import Deliveries, StaleChannel, StoreError, StoreF
 from mss_gateway.rules.facts import Caller, MessageFacts
 from mss_gateway.rules.policy import Accept, decide
 
-from .gather import Gather
 from .delivery import Draft, build
+from .gather import Gather
 from .notes import Notes
 from .spool import Spool, Spooled
 from .transaction import Accepted, PeerSession, Transaction
@@ -128,7 +128,7 @@ class Intake:
         return outcome
 
     async def _accept(self, transaction: Transaction, spooled: Spooled) -> Accepted | Refuse:
-        facts = self._gather.header(header_facts(spooled.header))
+        facts = self._gather.header(message_facts(spooled.header))
         draft: Draft | None = None
         for _ in range(STALE_RETRIES):
             now = self._clock.now()

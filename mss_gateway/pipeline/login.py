@@ -7,22 +7,23 @@ import time
 
 from mss_gateway.base.errors import Refuse
 from mss_gateway.base.secret import Secret
-from mss_gateway.identity.accounts import Accounts, Principal
-from mss_gateway.identity.sasl import parse_external, parse_plain
 from mss_gateway.net.stream import Stream
 from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
+from mss_gateway.ports.identity import Accounts, Principal
 from mss_gateway.ports.records import TraceLine
+from mss_gateway.ports.trust import Peers
+from mss_gateway.protocol.sasl import parse_external, parse_plain
 from mss_gateway.rules.facts import Caller, CallerKind
-from mss_gateway.trust.contexts import tls_refusal
-from mss_gateway.trust.guard import Trust
 
 from .notes import Notes
 
 NO_CERTIFICATE = Refuse(
     550, "5.7.1", "A client certificate of the trust space is required (mutual TLS)", "no-certificate"
 )
-NOT_A_CLIENT = Refuse(535, "5.7.8", "This login needs a client certificate in the TLS handshake", "no-certificate")
+NOT_A_CLIENT = Refuse(
+    535, "5.7.8", "This login needs a client certificate in the TLS handshake", "no-certificate"
+)
 UNKNOWN_MECHANISM = Refuse(504, "5.5.4", "This authentication mechanism is not offered", "unknown-mechanism")
 
 
@@ -31,7 +32,7 @@ class Login:
 
     mechanisms = ("PLAIN", "EXTERNAL")
 
-    def __init__(self, trust: Trust, accounts: Accounts, notes: Notes, log: Log) -> None:
+    def __init__(self, trust: Peers, accounts: Accounts, notes: Notes, log: Log) -> None:
         self._trust = trust
         self._accounts = accounts
         self._notes = notes
@@ -43,9 +44,7 @@ class Login:
         Asked anew for each transaction, so that a reloaded list or CRL holds at once.
         """
         der = stream.tls.peer if stream.tls else None
-        if der is None:
-            return NO_CERTIFICATE
-        peer = self._trust.identify(der)
+        peer = self._trust.identify(der) if der is not None else NO_CERTIFICATE
         if isinstance(peer, Refuse):
             return peer
         domains = self._trust.domains_of(peer.dn_key)
@@ -72,16 +71,15 @@ class Login:
 
     async def _external(self, stream: Stream, data: bytes) -> Principal | Refuse:
         der = stream.tls.peer if stream.tls else None
-        if der is None:
-            return NOT_A_CLIENT
-        peer = self._trust.identify(der)
+        peer = self._trust.identify(der) if der is not None else NOT_A_CLIENT
         if isinstance(peer, Refuse):
             return Refuse(535, "5.7.8", peer.public, peer.reason)
-        return await self._accounts.certificate(peer.dn_key, parse_external(data))
+        wanted = parse_external(data)
+        return wanted if isinstance(wanted, Refuse) else await self._accounts.certificate(peer.dn_key, wanted)
 
     def handshake_failed(self, stream: Stream, error: ssl.SSLError) -> None:
         """Note why a TLS handshake was refused; the peer has seen only an alert."""
-        reason, sentence = tls_refusal(error)
+        reason, sentence = self._trust.explain_handshake(error)
         self._log.info(Event.TLS_REFUSED, peer=stream.host, reason=reason, sentence=sentence)
         self._notes.add(
             TraceLine(time.time(), "tls-refused", "", actor=stream.host, detail={"reason": reason})

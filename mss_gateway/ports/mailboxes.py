@@ -34,7 +34,7 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One folder. `special_use` is an RFC 6154 attribute such as `\\Sent`, or empty; `name` is Unicode, `/` separated."""
+    """One folder. `special_use` is an RFC 6154 attribute (`\\Sent`) or empty; `name` is Unicode, `/` separated."""
 
     id: int
     box_id: int

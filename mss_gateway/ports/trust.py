@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mss_gateway.base.errors import Refuse
+
 
 class TrustedDomains(Protocol):
     """The trusted list as far as routing and identification need it (TRU-3, TRU-4)."""
@@ -13,3 +15,25 @@ class TrustedDomains(Protocol):
 
     def domains_of(self, dn_key: str) -> frozenset[str]:
         """Every domain that lists this DN; `dn_key` is the canonical text of the DN."""
+
+
+class PeerName(Protocol):
+    """A certificate's subject: `dn_key` to compare, `dn_text` to show."""
+
+    @property
+    def dn_key(self) -> str:
+        """The canonical text."""
+
+    @property
+    def dn_text(self) -> str:
+        """The text that people read."""
+
+
+class Peers(TrustedDomains, Protocol):
+    """What a peer's certificate is worth at this moment (TRU-1, TRU-2)."""
+
+    def identify(self, der: bytes) -> PeerName | Refuse:
+        """Whom a client's certificate (DER) speaks for, checked by what is in force now."""
+
+    def explain_handshake(self, error: BaseException) -> tuple[str, str]:
+        """The slug and the sentence behind a failed TLS handshake."""

@@ -1,1 +1,1 @@
-"""Room of rooms; see mss_gateway/README.md."""
+"""PURE. Wires: bytes to events and back."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from mss_gateway.base.errors import ProtocolViolation
 from mss_gateway.net.stream import DeadlinePassed, Draining, Stream, StreamClosed
-from mss_gateway.observe.log import Log
 from mss_gateway.observe.events import Event as Seen
+from mss_gateway.observe.log import Log
 from mss_gateway.pipeline.intake import Intake
 from mss_gateway.pipeline.login import Login
 from mss_gateway.protocol.smtp import CLOSED, NEED_DATA, Event, Reply, ServerConfig, SmtpServer
@@ -79,9 +79,7 @@ class Connection:
             try:
                 event = self._core.next_event()
             except ProtocolViolation as violation:
-                self._door.log.warning(
-                    Seen.SMTP_VIOLATION, peer=self._stream.host, reason=violation.reason
-                )
+                self._door.log.warning(Seen.SMTP_VIOLATION, peer=self._stream.host, reason=violation.reason)
                 await self._flush()
                 return
             if event is NEED_DATA:
@@ -131,4 +129,3 @@ class Connection:
             self._stream.write(data)
             if self._stream.write_blocked:
                 await self._stream.drain(self._door.options.deadlines.write)
-

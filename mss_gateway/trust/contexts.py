@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cryptography import x509
 
+from mss_gateway.net.alert import AlertingObject
+
 from .anchors import read_file
 from .refusals import TrustProblem
 from .refusals import tls_refusal as tls_refusal
@@ -67,6 +69,7 @@ def _context(protocol: int, files: TlsFiles) -> ssl.SSLContext:
     )
     if protocol == ssl.PROTOCOL_TLS_SERVER:
         context.num_tickets = 0
+        context.sslobject_class = AlertingObject
     for path in (files.certificate, files.key):
         read_file(path)  # OpenSSL's own error names no file
     try:

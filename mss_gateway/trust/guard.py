@@ -22,7 +22,7 @@ from .listing import TrustedList, load_list
 from .material import Alarm, Material, compose, material_alarms, read_material, stamps
 from .options import TrustOptions
 from .peer import CLIENT, SERVER, Analysis, PeerIdentity, check_peer
-from .refusals import TrustProblem, refuse
+from .refusals import TrustProblem, refuse, tls_refusal
 from .signature import ListSigner
 
 MAX_SESSIONS = 500  # TLS 1.2 sessions that a context may remember before it is replaced
@@ -104,6 +104,10 @@ class Trust:
         if reason is None and known.identity is not None:
             return known.identity
         return refuse(reason or "certificate-malformed")
+
+    def explain_handshake(self, error: BaseException) -> tuple[str, str]:
+        """The slug and the sentence behind a failed TLS handshake."""
+        return tls_refusal(error)
 
     def analysis(self, der: bytes) -> Analysis:
         """All that is known of a certificate, for `trust explain`."""

@@ -44,7 +44,9 @@ async def test_everything_of_a_delivery_is_there_after_one_accept(store: Store) 
     """Rows in two boxes, an outbox row, a channel and a trace line come from one commit."""
     first, second = await add_box(store, "un"), await add_box(store, "deux")
     new = body(b"texte\r\n")
-    wanted = replace(delivery(new, first.id, second.id, outbox=["dr.durand@clinique.example"]), channels=(OPEN,))
+    wanted = replace(
+        delivery(new, first.id, second.id, outbox=["dr.durand@clinique.example"]), channels=(OPEN,)
+    )
     placed = await store.accept(wanted)
     assert [place.box_id for place in placed] == [first.id, second.id]
     for place in placed:
@@ -94,7 +96,9 @@ async def test_a_spool_file_is_taken_over(store: Store, tmp_path: Path, offset: 
 
 
 @pytest.mark.req("CHN-9", "RTE-4")
-async def test_a_refused_commit_leaves_the_spool_file_for_the_next_attempt(store: Store, tmp_path: Path) -> None:
+async def test_a_refused_commit_leaves_the_spool_file_for_the_next_attempt(
+    store: Store, tmp_path: Path
+) -> None:
     """After `StaleChannel` the same spool file is decided on again, so the store must not have eaten it."""
     box = await add_box(store)
     path = tmp_path / "spooled"
@@ -130,7 +134,9 @@ async def test_of_two_racing_decisions_one_wins(store: Store) -> None:
     for version in range(20):
         change = OPEN if version % 2 == 0 else CLOSE
         race = [
-            replace(delivery(body(), box.id), channels=(change,), guards=(ChannelGuard(PATIENT, BAL, version),))
+            replace(
+                delivery(body(), box.id), channels=(change,), guards=(ChannelGuard(PATIENT, BAL, version),)
+            )
             for _ in range(2)
         ]
         outcomes = await asyncio.gather(*(store.accept(one) for one in race), return_exceptions=True)

@@ -120,9 +120,9 @@ async def test_changes_tell_the_whole_story(store: Store) -> None:
     folder_id = await _folder(store)
     await fill(store, folder_id, 4)
     since = (await snapshot(store, folder_id)).highest_modseq
-    assert await store.changes(folder_id, ANYONE, since) == type(await store.changes(folder_id, ANYONE, since))(
-        since, 5, (), (), ()
-    )
+    assert await store.changes(folder_id, ANYONE, since) == type(
+        await store.changes(folder_id, ANYONE, since)
+    )(since, 5, (), (), ())
     await store.store_flags(folder_id, ANYONE, [1, 2], FlagChange.ADD, DELETED)
     await store.expunge(folder_id, ANYONE, [2])
     await fill(store, folder_id, 1)
@@ -159,7 +159,11 @@ async def test_copies_share_the_body_and_outlive_the_original(store: Store) -> N
     await fill(store, folder_id, 1)
     await store.store_flags(folder_id, ANYONE, [1], FlagChange.ADD, frozenset({"\\Seen", "Suivi"}))
     copied = await store.copy(folder_id, ANYONE, [1, 55, 2], target.id)
-    assert (copied.source_uids, copied.target_uids, copied.uid_validity) == ((1, 2), (1, 2), target.uid_validity)
+    assert (copied.source_uids, copied.target_uids, copied.uid_validity) == (
+        (1, 2),
+        (1, 2),
+        target.uid_validity,
+    )
     await store.store_flags(folder_id, ANYONE, [1], FlagChange.ADD, DELETED)
     await store.expunge(folder_id, ANYONE, None)
     assert await is_whole(store, target.id, 1, new.digest)
@@ -221,7 +225,8 @@ async def test_rows_carry_only_what_was_wanted(store: Store) -> None:
     rows = await store.rows(folder_id, ANYONE, [3, 9, 1], frozenset())
     assert [row.uid for row in rows] == [1, 3]
     assert all(
-        (row.envelope, row.bodystructure, row.header, row.structure) == (None, None, None, None) for row in rows
+        (row.envelope, row.bodystructure, row.header, row.structure) == (None, None, None, None)
+        for row in rows
     )
 
 

@@ -57,12 +57,16 @@ BACK_ENDS = (
 )
 
 
-def body(text: bytes | SpoolFile = b"Bonjour\r\n", subject: str = "essai", message_id: str | None = None) -> NewBody:
+def body(
+    text: bytes | SpoolFile = b"Bonjour\r\n", subject: str = "essai", message_id: str | None = None
+) -> NewBody:
     """A body whose digest is right, with texts that differ from one message to the next."""
     if message_id is None:
         message_id = f"<m{next(_numbers)}@hopital.example>"
     header = f"Message-ID: {message_id}\r\nSubject: {subject}\r\n\r\n".encode()
-    octets = text if isinstance(text, bytes) else text.path.read_bytes()[text.offset : text.offset + text.size]
+    octets = (
+        text if isinstance(text, bytes) else text.path.read_bytes()[text.offset : text.offset + text.size]
+    )
     return NewBody(
         header=header,
         text=text,
@@ -83,8 +87,8 @@ def digest(header: bytes, text: bytes) -> bytes:
 
 
 def trace_line(event: str = "test", message_id: str | None = None) -> TraceLine:
-    """A line of the timeline."""
-    return TraceLine(NOW, event, "t1", message_id, actor="ops")
+    """A line of the timeline, of a transaction of its own."""
+    return TraceLine(NOW, event, f"t{next(_numbers)}", message_id, actor="ops")
 
 
 def delivery(new: NewBody, *box_ids: int, folder: str = INBOX, outbox: Sequence[str] = ()) -> Delivery:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mss_gateway.base.errors import Refuse
+from mss_gateway.net.alert import raw_transport
 from mss_gateway.trust.guard import Trust
 from tests.support.foreign import require_program
 from tests.support.pki import SERVER_ONLY, Issued
@@ -58,6 +59,12 @@ async def visited(world: World, trust: Trust, issued: Issued | None, *extra: str
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
+            for reply in (b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"220 go\r\n"):
+                writer.write(reply)
+                if reply[3:4] == b"-" or reply.startswith(b"220 mx"):
+                    await reader.readline()
+            raw_transport.set(writer.transport)
+            await writer.start_tls(trust.mta_context())
             session: ssl.SSLObject = writer.get_extra_info("ssl_object")
             der = session.getpeercert(True)
             peer = trust.identify(der) if der else None
@@ -66,11 +73,11 @@ async def visited(world: World, trust: Trust, issued: Issued | None, *extra: str
             await reader.read(1)
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=trust.mta_context())
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         command = [require_program("openssl"), "s_client", "-connect", f"127.0.0.1:{port}"]
-        command += ["-ign_eof", "-CAfile", str(world.folder / "ca.pem"), *extra]
+        command += ["-starttls", "smtp", "-ign_eof", "-CAfile", str(world.folder / "ca.pem"), *extra]
         if issued is not None:
             cert, key = issued.write(world.folder / "peers", "leaf")
             command += ["-cert", str(cert), "-cert_chain", str(cert), "-key", str(key)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import apsw
@@ -73,7 +74,7 @@ def release(writer: Writer, body_id: int, count: int = 1) -> None:
     ).fetchone()
     if live is not None and live[0] <= 0 and segment != writer.segments.current:
         db.execute("DELETE FROM segments WHERE id = ?", (segment,))
-        writer.emptied.add(segment)
+        writer.segments.doom(segment)
 
 
 def read_text(db: apsw.Connection, segments: Segments, body_id: int, offset: int, size: int) -> bytes:
@@ -86,7 +87,10 @@ def read_text(db: apsw.Connection, segments: Segments, body_id: int, offset: int
     segment, start, whole = row
     size = max(0, min(size, whole - offset))
     if segment is not None:
-        return segments.read(segment, start + offset, size)
+        try:
+            return segments.read(segment, start + offset, size)
+        except FileNotFoundError:
+            return b""  # expunged by a commit that came after this snapshot
     text = one(db.execute("SELECT text FROM body_bytes WHERE id = ?", (body_id,)))
     return bytes(text[offset : offset + size])
 
@@ -103,5 +107,6 @@ def read_texts(
         (orjson.dumps(list(set(body_ids))).decode(), limit),
     )
     for body_id, segment, start, size, text in rows:
-        found[body_id] = segments.read(segment, start, size) if segment is not None else text
+        with contextlib.suppress(FileNotFoundError):  # expunged by a commit that came after this snapshot
+            found[body_id] = segments.read(segment, start, size) if segment is not None else text
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import fcntl
 import os
@@ -34,12 +33,13 @@ class Writer:
         self.options = options
         self.changed: dict[int, int] = {}  # folder id -> highest mod-sequence
         self.directory_changed = False
-        self.emptied: set[int] = set()  # segments whose last body went
         self.folders: dict[tuple[int, str], int] = {}  # (box id, name) -> folder id, kept between batches
 
     def forget(self) -> None:
         """A job was rolled back: drop what was learned inside of it."""
         self.folders.clear()
+        self.changed = {}
+        self.directory_changed = False
 
 
 @dataclass(slots=True)
@@ -61,6 +61,7 @@ class Engine:
         self._reads: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock_fd = -1
+        self._closing = True
         self.after_commit: Callable[[dict[int, int], bool], None] = lambda folders, directory: None
 
     async def open(self) -> None:
@@ -71,6 +72,7 @@ class Engine:
             thread = threading.Thread(target=target, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
+        self._closing = False
 
     def _open(self) -> None:
         path = self._options.path
@@ -83,7 +85,11 @@ class Engine:
             self.segments.recover(self._writer_db)
             self._reader_db = connect(path / "store.db", self._options)
         except (OSError, apsw.Error) as error:
+            self._unlock()
             raise StoreError(f"The store in {path} cannot be opened: {error}") from error
+        except StoreError:
+            self._unlock()
+            raise
 
     def _lock(self, path: Path) -> None:
         """One process per store: two writers on one file are what SQLite's WAL bears worst."""
@@ -91,40 +97,52 @@ class Engine:
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            os.close(self._lock_fd)
+            self._unlock()
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 raise StoreError(
                     f"The store in {path} is in use by a running gateway: use its control socket, or stop it first"
                 ) from None
             raise
 
+    def _unlock(self) -> None:
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
     async def close(self) -> None:
-        """Finish every job that was given, then close."""
+        """Finish every job that was given, then close; calls that come later raise `StoreError`."""
+        if self._closing:
+            return
+        self._closing = True
         self._writes.put(None)
         self._reads.put(None)
         for thread in self._threads:
             await asyncio.get_running_loop().run_in_executor(None, thread.join)
-        if self._threads:
-            self._reader_db.close()
-            self._writer_db.close()
-            self.segments.close()
-            os.close(self._lock_fd)
-            self._threads = []
+        self._reader_db.close()
+        self._writer_db.close()
+        self.segments.close()
+        self._unlock()
+        self._threads = []
 
     async def write(self, run: Callable[[Writer], T]) -> T:
         """Run a job inside the next transaction; returns once it is durable.
 
         The job is not undone when the caller is cancelled. Raises what the job raised, `StoreFull`, `StoreError`.
         """
-        job = Job(run, self._loop.create_future())
+        job = self._job(run)
         self._writes.put(job)
         return await asyncio.shield(job.future)
 
     async def read(self, run: Callable[[apsw.Connection], T]) -> T:
         """Run a job on one snapshot of what has been committed."""
-        job = Job(run, self._loop.create_future())
+        job = self._job(run)
         self._reads.put(job)
         return await asyncio.shield(job.future)
+
+    def _job(self, run: Callable[[Any], T]) -> Job[T]:
+        if self._closing:
+            raise StoreError("The store is closed")
+        return Job(run, self._loop.create_future())
 
     # --- the writer thread
 
@@ -135,15 +153,15 @@ class Engine:
             jobs, stop = self._batch(self._writes)
             if not jobs:
                 continue
+            changed: dict[int, int] = {}
+            directory = False
             try:
-                self._run_batch(writer, jobs)
+                changed, directory = self._run_batch(writer, jobs)
             except Exception as error:
                 # The commit itself failed: nothing of this batch is there.
-                self._undo(writer)
+                self._undo(writer, error)
                 for job in jobs:
                     job.error = translate(error)
-            changed, directory = writer.changed, writer.directory_changed
-            writer.changed, writer.directory_changed = {}, False
             self._loop.call_soon_threadsafe(self._settle, jobs, changed, directory)
 
     def _batch(self, jobs: queue.SimpleQueue[Job[Any] | None]) -> tuple[list[Job[Any]], bool]:
@@ -161,10 +179,14 @@ class Engine:
             except queue.Empty:
                 return batch, False
 
-    def _run_batch(self, writer: Writer, jobs: list[Job[Any]]) -> None:
+    def _run_batch(self, writer: Writer, jobs: list[Job[Any]]) -> tuple[dict[int, int], bool]:
+        """Commit the batch; return what it changed: folders with their mod-sequence, and whether the directory."""
         db = writer.db
+        changed: dict[int, int] = {}
+        directory = False
         db.execute("BEGIN IMMEDIATE")
         for job in jobs:
+            mark = self.segments.mark()
             db.execute("SAVEPOINT job")
             try:
                 job.result = job.run(writer)
@@ -174,28 +196,27 @@ class Engine:
                     raise
                 db.execute("ROLLBACK TO job")
                 writer.forget()
-                self.segments.forget_current()
+                self.segments.undo(mark)
             db.execute("RELEASE job")
+            changed.update(writer.changed)
+            directory = directory or writer.directory_changed
+            writer.changed, writer.directory_changed = {}, False
         self.segments.sync()
         db.execute("COMMIT")
-        for segment in writer.emptied:
-            self.segments.remove(segment)
-        writer.emptied.clear()
+        self.segments.committed()
+        return changed, directory
 
-    def _undo(self, writer: Writer) -> None:
+    def _undo(self, writer: Writer, error: Exception) -> None:
         if writer.db.in_transaction:
             writer.db.execute("ROLLBACK")
         writer.forget()
-        writer.changed.clear()
-        writer.emptied.clear()
-        # The disk that refused the commit may refuse this sync too; nothing refers to those octets.
-        with contextlib.suppress(OSError):
-            self.segments.forget_current()
+        self.segments.undo_all(unlink=isinstance(translate(error), StoreFull))
 
     def _settle(self, jobs: list[Job[Any]], changed: dict[int, int], directory: bool) -> None:
+        # Callers wake in the next turn of the loop, after the listeners; a listener's fault must not keep them asleep.
+        _resolve(jobs)
         if changed or directory:
             self.after_commit(changed, directory)
-        _resolve(jobs)
 
     # --- the reader thread
 

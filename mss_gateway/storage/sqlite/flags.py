@@ -82,7 +82,7 @@ def expunge(writer: Writer, folder_id: int, uids: Iterable[int] | None) -> list[
     marked = [
         row[0]
         for row in writer.db.execute(
-            f"SELECT uid FROM messages WHERE folder_id = ? AND flags & {DELETED}", (folder_id,)
+            f"SELECT uid FROM messages WHERE folder_id = ? AND flags & {DELETED} ORDER BY uid", (folder_id,)
         )
     ]
     if uids is not None:

@@ -66,7 +66,11 @@ def snapshot(db: apsw.Connection, folder_id: int, viewer: Viewer) -> Snapshot:
     """What SELECT needs."""
     uid_next, uid_validity, modseq, _, _ = _counters(db, folder_id)
     uids = array(
-        "L", [row[0] for row in db.execute("SELECT uid FROM messages WHERE folder_id = ?", (folder_id,))]
+        "L",
+        [
+            row[0]
+            for row in db.execute("SELECT uid FROM messages WHERE folder_id = ? ORDER BY uid", (folder_id,))
+        ],
     )
     words: set[str] = set()
     for (keywords,) in db.execute(
@@ -92,7 +96,10 @@ def changes(db: apsw.Connection, folder_id: int, viewer: Viewer, since: int) -> 
     if viewer.shared:
         rows = db.execute(
             f"SELECT m.uid, m.created_modseq, {_SHARED} FROM messages AS m{_SHARED_JOIN}"
-            " WHERE m.folder_id = ?1 AND (m.modseq > ?2 OR s.modseq > ?2) ORDER BY m.uid",
+            " WHERE m.folder_id = ?1 AND m.uid IN ("
+            "SELECT uid FROM messages WHERE folder_id = ?1 AND modseq > ?2"
+            " UNION SELECT uid FROM member_seen WHERE folder_id = ?1 AND person_id = ?3 AND modseq > ?2)"
+            " ORDER BY m.uid",
             (folder_id, since, viewer.person_id),
         )
     else:
@@ -125,7 +132,7 @@ def rows(
     columns = ", ".join(sql if item in want else "NULL" for item, sql in _COLUMNS.items())
     join = " JOIN body_bytes AS x ON x.id = m.body_id" if Want.HEADER in want else ""
     flags, seen = (_SHARED, _SHARED_JOIN) if viewer.shared else (_OWN, "")
-    values: tuple[object, ...] = (uid_list(uids), folder_id)
+    values: tuple[object, ...] = (uid_list(sorted(set(uids))), folder_id)
     if viewer.shared:
         values = (*values, viewer.person_id)
     found = db.execute(
@@ -134,16 +141,19 @@ def rows(
         f" JOIN bodies AS b ON b.id = m.body_id{join}{seen}",
         values,
     )
-    return [
+    result = [
         MessageRow(uid, body, to_flags(mask, words), modseq, date, size, header, *texts)
         for uid, body, mask, words, modseq, date, size, header, *texts in found
     ]
+    if not result:
+        _counters(db, folder_id)
+    return result
 
 
 def flag_rows(db: apsw.Connection, folder_id: int, viewer: Viewer, uids: Sequence[int]) -> list[FlagRow]:
     """Flags of the UIDs that exist, ascending."""
     flags, seen = (_SHARED, _SHARED_JOIN) if viewer.shared else (_OWN, "")
-    values: tuple[object, ...] = (uid_list(uids), folder_id)
+    values: tuple[object, ...] = (uid_list(sorted(set(uids))), folder_id)
     if viewer.shared:
         values = (*values, viewer.person_id)
     found = db.execute(

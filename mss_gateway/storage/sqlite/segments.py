@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import shutil
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
@@ -10,10 +16,26 @@ import apsw
 from mss_gateway.ports.records import SpoolFile
 
 COPY_SIZE = 1024 * 1024
+OPEN_READERS = 32  # files kept open for reading
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point that a job which fails is taken back to."""
+
+    current: int | None
+    size: int
+    made: int
+    adopted: int
+    doomed: frozenset[int]
 
 
 class Segments:
-    """Written by the writer thread only, read by the reader thread. Octets count only once a row names them."""
+    """Written by the writer thread only, read by the reader thread. Octets count only once a row names them.
+
+    What happens to files inside a transaction is undone with it: a spool file is taken over by a hard
+    link and loses its own name only after the commit, so that its owner can try again.
+    """
 
     def __init__(self, folder: Path, limit: int, adopt_from: int) -> None:
         self._folder = folder
@@ -22,24 +44,33 @@ class Segments:
         self._current: int | None = None
         self._current_fd = -1
         self._current_size = 0
-        self._dirty: set[int] = set()
+        self._dirty = False
         self._folder_dirty = False
+        self._made: list[int] = []  # files that came with this transaction
+        self._adopted: list[Path] = []  # spool files that this transaction took over
+        self._doomed: set[int] = set()  # files that go with this transaction
         self._readers: dict[int, int] = {}
+        self._removed: deque[int] = deque()  # told by the writer thread: no longer worth an open file
 
     def path(self, segment: int) -> Path:
         """The file of a segment."""
         return self._folder / f"{segment:08}.seg"
 
     def recover(self, db: apsw.Connection) -> None:
-        """After any end: remove files that no row names, cut tails that were never committed."""
+        """After any end: remove files that no live row names, cut tails that were never committed."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        known = dict(db.execute("SELECT id, octets FROM segments"))
+        db.execute("DELETE FROM segments WHERE live <= 0")
+        known = {
+            self.path(segment): octets for segment, octets in db.execute("SELECT id, octets FROM segments")
+        }
         for file in self._folder.glob("*.seg"):
-            octets = known.get(int(file.stem))
+            octets = known.get(file)
             if octets is None:
                 file.unlink()
             elif file.stat().st_size > octets:
                 os.truncate(file, octets)
+
+    # --- the writer thread
 
     def store(self, db: apsw.Connection, text: bytes | SpoolFile) -> tuple[int, int]:
         """Keep a text and return (segment, offset); durable after `sync` and the commit."""
@@ -57,34 +88,49 @@ class Segments:
         return segment, offset
 
     def _adopt(self, db: apsw.Connection, text: SpoolFile) -> int:
+        if text.path.stat().st_size != text.size:
+            raise OSError("the spool file has not the size announced")
         db.execute("INSERT INTO segments (octets, live) VALUES (?, ?)", (text.size, text.size))
         segment = db.last_insert_rowid()
-        fd = os.open(text.path, os.O_RDWR)
+        target = self.path(segment)
+        target.unlink(missing_ok=True)
+        self._made.append(segment)
+        try:
+            os.link(text.path, target)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
+                raise
+            shutil.copyfile(text.path, target)
+        fd = os.open(target, os.O_RDWR)
         try:
             os.fdatasync(fd)
         finally:
             os.close(fd)
-        os.rename(text.path, self.path(segment))
+        self._adopted.append(text.path)
         self._folder_dirty = True
         return segment
 
     def _room(self, db: apsw.Connection) -> int:
-        if self._current is None or self._current_size >= self._limit:
-            if self._current_fd >= 0:
-                self.sync()
-                os.close(self._current_fd)
-                self._current_fd = -1
+        if self._current is not None and self._current_size >= self._limit:
+            self.sync()
+            db.execute("DELETE FROM segments WHERE id = ? AND live <= 0", (self._current,))
+            if db.changes():
+                self.doom(self._current)
+            self._leave()
+        if self._current is None:
             db.execute("INSERT INTO segments (octets, live) VALUES (0, 0)")
-            self._current = db.last_insert_rowid()
-            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
-            self._current_fd = os.open(self.path(self._current), flags, 0o600)
+            segment = db.last_insert_rowid()
+            self.path(segment).unlink(missing_ok=True)
+            self._made.append(segment)
+            self._current_fd = os.open(self.path(segment), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            self._current = segment
             self._current_size = 0
             self._folder_dirty = True
         return self._current
 
     def _append(self, text: bytes | SpoolFile) -> None:
         at = self._current_size
-        self._dirty.add(self._current_fd)
+        self._dirty = True
         if isinstance(text, bytes):
             _write_at(self._current_fd, text, at)
             return
@@ -101,9 +147,9 @@ class Segments:
 
     def sync(self) -> None:
         """Make everything written so far durable; called before each commit."""
-        for fd in self._dirty:
-            os.fdatasync(fd)
-        self._dirty.clear()
+        if self._dirty:
+            os.fdatasync(self._current_fd)
+            self._dirty = False
         if self._folder_dirty:
             folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -112,37 +158,85 @@ class Segments:
                 os.close(folder)
             self._folder_dirty = False
 
-    def forget_current(self) -> None:
-        """A job was rolled back: the segment's row may be gone, so begin a new one next time.
+    def doom(self, segment: int) -> None:
+        """The row of this segment is deleted: its file goes after the commit."""
+        self._doomed.add(segment)
 
-        Other jobs of the batch may have written to it, so it is made durable before it is closed.
+    def mark(self) -> Mark:
+        """Where a job begins."""
+        made, adopted, doomed = len(self._made), len(self._adopted), frozenset(self._doomed)
+        return Mark(self._current, self._current_size, made, adopted, doomed)
+
+    def undo(self, mark: Mark) -> None:
+        """A job was rolled back: its files go, what it appended will be written over."""
+        if self._current == mark.current:
+            self._current_size = mark.size
+            if self._current_fd >= 0:
+                os.ftruncate(self._current_fd, mark.size)
+        else:
+            # The segment that was full stays as it is; the one begun by this job goes.
+            self._leave()
+        self._unlink(self._made[mark.made :])
+        del self._made[mark.made :], self._adopted[mark.adopted :]
+        self._doomed = set(mark.doomed)
+
+    def undo_all(self, *, unlink: bool) -> None:
+        """The transaction failed; begin a new segment, for nobody knows what reached the disk.
+
+        Without `unlink` its files stay until the next start: after a failed fsync the commit may be found there.
         """
-        self.sync()
+        self._leave()
+        if unlink:
+            self._unlink(self._made)
+        self._made.clear()
+        self._adopted.clear()
+        self._doomed.clear()
+
+    def committed(self) -> None:
+        """The transaction is durable: files that it freed go, and the spool names of those it took over."""
+        self._unlink(self._doomed)
+        for spool in self._adopted:
+            with contextlib.suppress(OSError):
+                spool.unlink()
+        self._made.clear()
+        self._adopted.clear()
+        self._doomed.clear()
+
+    def _unlink(self, segments: Iterable[int]) -> None:
+        for segment in segments:
+            # A file that cannot be removed now is removed at the next start.
+            with contextlib.suppress(OSError):
+                self.path(segment).unlink()
+            self._removed.append(segment)
+
+    def _leave(self) -> None:
         if self._current_fd >= 0:
             os.close(self._current_fd)
-        self._current, self._current_fd, self._current_size = None, -1, 0
-
-    def read(self, segment: int, offset: int, size: int) -> bytes:
-        """Octets of a committed text; raises OSError when the file is damaged."""
-        fd = self._readers.get(segment)
-        if fd is None:
-            if len(self._readers) >= 64:
-                os.close(self._readers.pop(next(iter(self._readers))))
-            fd = self._readers[segment] = os.open(self.path(segment), os.O_RDONLY)
-        return os.pread(fd, size, offset)
-
-    def remove(self, segment: int) -> None:
-        """Delete the file of a segment that no row names any more; an open reader keeps its data."""
-        self.path(segment).unlink(missing_ok=True)
+        self._current, self._current_fd, self._current_size, self._dirty = None, -1, 0, False
 
     @property
     def current(self) -> int | None:
         """The segment that is being filled."""
         return self._current
 
+    # --- the reader thread
+
+    def read(self, segment: int, offset: int, size: int) -> bytes:
+        """Octets of a committed text; raises OSError when the file is damaged or has just gone."""
+        while self._removed:
+            gone = self._readers.pop(self._removed.popleft(), None)
+            if gone is not None:
+                os.close(gone)
+        fd = self._readers.get(segment)
+        if fd is None:
+            if len(self._readers) >= OPEN_READERS:
+                os.close(self._readers.pop(next(iter(self._readers))))
+            fd = self._readers[segment] = os.open(self.path(segment), os.O_RDONLY)
+        return os.pread(fd, size, offset)
+
     def close(self) -> None:
-        """Close every file."""
-        self.forget_current()
+        """Close every file, once both threads have ended."""
+        self._leave()
         for fd in self._readers.values():
             os.close(fd)
         self._readers.clear()

@@ -13,6 +13,7 @@ from mss_gateway.ports.mailboxes import (
     FolderStatus,
     MessageRow,
     NewAppend,
+    NoSuchFolder,
     Snapshot,
     Stored,
     Viewer,
@@ -227,6 +228,8 @@ class SqliteStore:
 
         def job(writer: Writer) -> None:
             writer.db.execute(sql, (on, folder_id))
+            if writer.db.changes() == 0:
+                raise NoSuchFolder
 
         await self._engine.write(job)
 

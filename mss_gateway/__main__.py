@@ -1,0 +1,5 @@
+"""`python -m mss_gateway`."""
+
+from mss_gateway.cli import main
+
+main()

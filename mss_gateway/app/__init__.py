@@ -1,0 +1,1 @@
+"""Builds the gateway from its settings and runs it; the only room that names concrete parts."""

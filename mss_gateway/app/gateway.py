@@ -1,0 +1,137 @@
+"""Runs one gateway: listeners, control socket, background work, signals, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mss_gateway.imapd.door import ImapDoor
+from mss_gateway.imapd.options import ImapdOptions
+from mss_gateway.imapd.session import Parts as ImapParts
+from mss_gateway.net.gate import GateOptions
+from mss_gateway.net.listener import Listener, ListenerOptions, Serve
+from mss_gateway.observe.events import Event
+from mss_gateway.ops.control import Control
+from mss_gateway.settings import Settings
+from mss_gateway.settings.checks import DOORS, endpoint
+from mss_gateway.smtpd.door import SmtpDoor
+from mss_gateway.smtpd.options import SmtpOptions
+
+from .parts import Parts, parts
+
+TRUST_POLL = 5.0  # seconds between two looks at certificates, CRLs and the trusted list
+BUSY_SMTP = b"421 4.3.2 Too many connections, try again later\r\n"
+BUSY_IMAP = b"* BYE too many connections, try again later\r\n"
+
+
+@dataclass(slots=True)
+class Running:
+    """A gateway that serves; `ports` gives the bound port of the first address of each door."""
+
+    parts: Parts
+    ports: dict[str, int]
+    stop: asyncio.Event
+
+
+async def run(
+    settings: Settings, ready: Callable[[Running], None] | None = None, *, signals: bool = True
+) -> None:
+    """Serve until SIGTERM, SIGINT or `stop`; raises OSError when an address cannot be had."""
+    async with parts(settings) as built, asyncio.TaskGroup() as group:
+        stop = asyncio.Event()
+        listeners = _listeners(built, group)
+        control = Control(settings.control, built.operations, built.log)
+        background: list[asyncio.Task[None]] = []
+        try:
+            ports = {name: port for name, listener in listeners for port in [await listener.open()]}
+            await control.open()
+            background = [group.create_task(built.notes.run()), group.create_task(_watch_trust(built))]
+            if signals:
+                _signals(built, stop, group)
+            built.log.info(Event.GATEWAY_STARTED, **ports)
+            if ready is not None:
+                ready(Running(built, ports, stop))
+            await stop.wait()
+            built.log.info(Event.GATEWAY_STOPPING)
+        finally:
+            await control.close()
+            deadline = settings.file.limits.drain_timeout
+            await asyncio.gather(*(listener.drain(deadline) for _, listener in listeners))
+            for task in background:
+                task.cancel()
+    built.log.info(Event.GATEWAY_STOPPED)
+
+
+def _listeners(built: Parts, group: asyncio.TaskGroup) -> list[tuple[str, Listener]]:
+    settings = built.settings
+    doors: dict[str, tuple[Serve, bool, GateOptions, bytes]] = {
+        "mta": (_smtp(built, settings.mta, built.trust.mta_context), False, settings.caps, BUSY_SMTP),
+        "submission": (
+            _smtp(built, settings.submission, built.trust.client_context),
+            False,
+            settings.caps,
+            BUSY_SMTP,
+        ),
+        "submissions": (
+            _smtp(built, settings.submissions, built.trust.client_context),
+            True,
+            settings.caps,
+            BUSY_SMTP,
+        ),
+        "imap": (_imap(built, settings.imap), False, settings.imap_caps, BUSY_IMAP),
+        "imaps": (_imap(built, settings.imaps), True, settings.imap_caps, BUSY_IMAP),
+    }
+    found = []
+    for name in DOORS:
+        serve, implicit, caps, busy = doors[name]
+        for text in getattr(settings.file.listen, name):
+            host, port = endpoint(text)
+            options = ListenerOptions(name, host, port, implicit_tls=implicit, busy=busy, caps=caps)
+            found.append((name, Listener(options, serve, group)))
+    return found
+
+
+def _smtp(built: Parts, options: SmtpOptions, context: Callable[[], ssl.SSLContext]) -> Serve:
+    return SmtpDoor(options, built.intake, built.login, context, built.log).serve
+
+
+def _imap(built: Parts, options: ImapdOptions) -> Serve:
+    door_parts = ImapParts(built.store, built.login, built.filing, built.hub, built.log, options)
+    return ImapDoor(door_parts, built.trust.client_context).serve
+
+
+async def _watch_trust(built: Parts) -> None:
+    """Take up changed certificates, CRLs and lists; what cannot be used is told and the old stays (TRU-2, TRU-3)."""
+    told: frozenset[str] = frozenset()
+    while True:
+        if await asyncio.to_thread(built.trust.poll):
+            built.book.forget()
+            built.log.info(Event.TRUST_LOADED, domains=len(built.trust.trusted_list.domains))
+        alarms = {alarm.reason: alarm.sentence for alarm in built.trust.alarms()}
+        for reason in alarms.keys() - told:
+            built.log.warning(Event.TRUST_REFUSED, reason=reason, sentence=alarms[reason])
+        told = frozenset(alarms)
+        await asyncio.sleep(TRUST_POLL)
+
+
+def _signals(built: Parts, stop: asyncio.Event, group: asyncio.TaskGroup) -> None:
+    loop = asyncio.get_running_loop()
+
+    def reload() -> None:
+        group.create_task(_reload(built))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with contextlib.suppress(ValueError):
+        loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+async def _reload(built: Parts) -> None:
+    """SIGHUP: read the trust material again now."""
+    await asyncio.to_thread(built.trust.reload)
+    built.book.forget()
+    built.log.info(Event.CONFIG_RELOADED)

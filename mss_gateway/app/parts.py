@@ -1,0 +1,117 @@
+"""The parts of one gateway, put together: the store, the trust space, the line, the doors' handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mss_gateway.directory.book import Book
+from mss_gateway.identity.accounts import Accounts
+from mss_gateway.identity.passwords import Passwords
+from mss_gateway.imapd.hub import Hub
+from mss_gateway.observe.figures import Figures
+from mss_gateway.observe.log import Log
+from mss_gateway.ops.boxes import BoxOperations, Provisioning
+from mss_gateway.ops.channels import ChannelOperations
+from mss_gateway.ops.explain import ExplainOperations
+from mss_gateway.ops.operation import Operation
+from mss_gateway.ops.patients import PatientOperations
+from mss_gateway.pipeline.filing import Filing
+from mss_gateway.pipeline.gather import Gather
+from mss_gateway.pipeline.intake import Intake, IntakeOptions
+from mss_gateway.pipeline.login import Login
+from mss_gateway.pipeline.notes import Notes
+from mss_gateway.settings import Settings
+from mss_gateway.storage.sqlite import SqliteStore
+from mss_gateway.trust.guard import Trust
+
+WORKERS = 4  # threads for disk writes and large scans
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that lives as long as the gateway."""
+
+    settings: Settings
+    log: Log
+    store: SqliteStore
+    trust: Trust
+    book: Book
+    notes: Notes
+    hub: Hub
+    login: Login
+    intake: Intake
+    filing: Filing
+    operations: dict[str, Operation]
+
+
+@contextlib.asynccontextmanager
+async def operations(settings: Settings) -> AsyncIterator[dict[str, Operation]]:
+    """The operations alone, on a store that no gateway has open; raises `StoreError`."""
+    store = SqliteStore(settings.store)
+    await store.open()
+    passwords = Passwords()
+    try:
+        yield operation_table(settings, store, passwords)
+    finally:
+        passwords.close()
+        await store.close()
+
+
+def operation_table(settings: Settings, store: SqliteStore, passwords: Passwords) -> dict[str, Operation]:
+    """Every operation by name."""
+    provisioning = Provisioning(store, passwords, settings.book.hosted)
+    patients = PatientOperations(provisioning, settings.house, settings.book.patient_hosted)
+    return {
+        **BoxOperations(provisioning).table(),
+        **patients.table(),
+        **ChannelOperations(store).table(),
+    }
+
+
+@contextlib.asynccontextmanager
+async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Parts]:
+    """Open store and trust space and build the line; closes everything in the end.
+
+    Raises `StoreError` and `TrustProblem` with one sentence for the operator.
+    """
+    log = log or Log(settings.log, Figures())
+    trust = await asyncio.to_thread(Trust, settings.trust)
+    store = SqliteStore(settings.store)
+    await store.open()
+    passwords = Passwords()
+    executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="disk")
+    try:
+        spool = clean_spool(settings.store.path / "spool")
+        book = Book(store, trust, settings.book)
+        store.on_directory_change(book.forget)
+        hub = Hub()
+        store.on_folder_change(hub.changed)
+        notes = Notes(store)
+        gather = Gather(book, store, settings.house)
+        hostname = settings.mta.hostname
+        intake = Intake(gather, store, notes, log, executor, IntakeOptions(hostname, spool))
+        login = Login(trust, Accounts(store, passwords), notes, log)
+        table = {**operation_table(settings, store, passwords), **ExplainOperations(gather).table()}
+        yield Parts(
+            settings, log, store, trust, book, notes, hub, login, intake, Filing(intake, executor), table
+        )
+        await notes.flush()
+    finally:
+        await store.close()
+        passwords.close()
+        executor.shutdown(wait=True)
+
+
+def clean_spool(folder: Path) -> Path:
+    """Make the spool folder, without what a killed gateway left: nothing in it was ever acknowledged."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for entry in os.scandir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(entry.path)
+    return folder

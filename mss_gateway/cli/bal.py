@@ -1,0 +1,179 @@
+"""`mss-gateway bal …`: the mailboxes of professionals, structures and software."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .call import DEFAULT_CONFIG, AsJson, Config, ask_password, call
+from .output import fail, record, table
+
+app = typer.Typer(help="Mailboxes of professionals, structures and software (BAL).", no_args_is_help=True)
+
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the trace.")]
+Password = Annotated[
+    str | None,
+    typer.Option("--password", help="The password, or - to read it from standard input; else asked for."),
+]
+
+
+@app.command()
+def add(
+    address: Annotated[str, typer.Argument(help="The address, as it is published.")],
+    type: Annotated[str, typer.Option("--type", "-t", help="PER, ORG, APP or CAB.")],
+    name: Annotated[str, typer.Option("--name", help="Name shown to correspondents.")] = "",
+    national_id: Annotated[
+        str, typer.Option("--national-id", help="PER: the holder's 8+RPPS or 0+ADELI.")
+    ] = "",
+    structure: Annotated[
+        str, typer.Option("--structure", help="ORG, CAB, APP: 1+FINESS, 3+SIRET or scheme:id.")
+    ] = "",
+    responsible: Annotated[
+        str, typer.Option("--responsible", help="ORG, CAB, APP: national id of the responsible professional.")
+    ] = "",
+    login: Annotated[
+        str | None, typer.Option("--login", help="PER: the holder's login, else the address.")
+    ] = None,
+    password: Password = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", help="APP: the client certificate (PEM) whose DN may log in."),
+    ] = None,
+    password_login: Annotated[
+        bool, typer.Option("--password-login", help="APP: allow a password as well.")
+    ] = False,
+    patient_initiated: Annotated[
+        bool, typer.Option("--patient-initiated", help="Patients may write first (pharmacies).")
+    ] = False,
+    fin: Annotated[
+        str, typer.Option("--fin", help="APP to patients without Reply-To: fin, leave or reply-to=ADDRESS.")
+    ] = "fin",
+    config: Config = DEFAULT_CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Provision a mailbox.
+
+    Example: mss-gateway bal add jean.exemple@clinique-exemple.mssante.fr -t PER --national-id 8...
+    """
+    arguments: dict[str, object] = {
+        "address": address,
+        "type": type.upper(),
+        "display": name,
+        "national_id": national_id,
+        "structure": structure,
+        "responsible": responsible,
+        "login": login,
+        "password_login": password_login,
+        "patient_initiated": patient_initiated,
+        "fin": fin,
+    }
+    if type.upper() == "PER" or password_login:
+        arguments["password"] = ask_password(password)
+    if certificate is not None:
+        arguments |= certificate_arguments(certificate, json)
+    result = call(config, "bal.add", arguments, as_json=json)
+    if not json:
+        record(f"Added {address}", result["bal"])
+
+
+def certificate_arguments(path: Path, as_json: bool) -> dict[str, str]:
+    """The DN of a certificate file, as text and as key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from mss_gateway.trust.dn import key_of, subject_attributes, text_of_attributes
+
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())[0]
+    except (OSError, ValueError) as error:
+        fail(f"{path}: this is no PEM certificate: {error}", 2, reason="certificate", as_json=as_json)
+    attributes = subject_attributes(found.public_bytes(Encoding.DER))
+    return {"certificate_dn": text_of_attributes(attributes), "certificate_key": key_of(attributes)}
+
+
+@app.command(name="list")
+def list_(
+    type: Annotated[str | None, typer.Option("--type", "-t", help="Only this type.")] = None,
+    config: Config = DEFAULT_CONFIG,
+    json: AsJson = False,
+) -> None:
+    """List mailboxes."""
+    result = call(config, "bal.list", {"type": type.upper() if type else None}, as_json=json)
+    if not json:
+        table("Mailboxes", ("address", "type", "state", "display", "structure"), result["bals"])
+
+
+@app.command()
+def show(address: str, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Show one mailbox with its people."""
+    result = call(config, "bal.show", {"address": address}, as_json=json)
+    if not json:
+        record(address, result["bal"])
+
+
+def _state(operation: str, address: str, reason: str, config: Path, json: bool) -> None:
+    result = call(config, operation, {"address": address, "reason": reason}, as_json=json)
+    if not json:
+        record(address, {"state": result["bal"]["state"], "reason": reason})
+
+
+@app.command()
+def suspend(address: str, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """No login any more; mail is still received."""
+    _state("bal.suspend", address, reason, config, json)
+
+
+@app.command()
+def activate(address: str, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Take a suspended or closed mailbox up again."""
+    _state("bal.activate", address, reason, config, json)
+
+
+@app.command()
+def close(address: str, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Refuse mail from now on (550 5.2.1)."""
+    _state("bal.close", address, reason, config, json)
+
+
+@app.command()
+def passwd(
+    login: Annotated[str, typer.Argument(help="A login, or the address of a PER mailbox.")],
+    password: Password = None,
+    config: Config = DEFAULT_CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Give somebody a new password."""
+    result = call(config, "bal.passwd", {"login": login, "password": ask_password(password)}, as_json=json)
+    if not json:
+        record(f"New password for {result['login']}", {})
+
+
+@app.command()
+def member(
+    address: str,
+    login: str,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The member's name, when the login is new.")
+    ] = None,
+    national_id: Annotated[
+        str | None, typer.Option("--national-id", help="8+RPPS or 0+ADELI, if any.")
+    ] = None,
+    password: Annotated[str | None, typer.Option("--password", help="Password of a new login, or -.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the member away.")] = False,
+    config: Config = DEFAULT_CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Add a member to an ORG or CAB mailbox, or take one away."""
+    arguments = {
+        "address": address,
+        "login": login,
+        "name": name,
+        "national_id": national_id,
+        "password": ask_password(password) if password is not None else None,
+        "remove": remove,
+    }
+    result = call(config, "bal.member", arguments, as_json=json)
+    if not json:
+        record(address, result["bal"])

@@ -1,0 +1,94 @@
+"""From a command to an operation: through the running gateway, or in process when none runs (OPS-1)."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .output import CONFIG_ERROR, fail, show_json
+
+if TYPE_CHECKING:
+    from mss_gateway.settings import Settings
+
+DEFAULT_CONFIG = Path("gateway.toml")
+
+Config = Annotated[
+    Path,
+    typer.Option(
+        "--config", "-c", envvar="MSS_GATEWAY_CONFIG", help="The configuration file.", show_default=True
+    ),
+]
+"""The option that every command has."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+"""The option that every command has."""
+
+
+def settings_of(config: Path, *, as_json: bool = False) -> Settings:
+    """The settings; ends the command with the sentence when they cannot be used (OPS-6)."""
+    from mss_gateway.settings import ConfigError, load
+
+    try:
+        return load(config)
+    except ConfigError as error:
+        fail(str(error), CONFIG_ERROR, reason="config", as_json=as_json)
+
+
+def call(config: Path, operation: str, arguments: Mapping[str, Any], *, as_json: bool) -> dict[str, Any]:
+    """Carry out an operation and return its result; with `as_json` the result has been printed already.
+
+    A refusal ends the command with its exit code.
+    """
+    from mss_gateway.ops.control import ask
+    from mss_gateway.ops.operation import UNAVAILABLE, OperationRefused
+    from mss_gateway.ports.store import StoreError
+    from mss_gateway.trust.refusals import TrustProblem
+
+    settings = settings_of(config, as_json=as_json)
+    full = {"actor": actor(), **{name: value for name, value in arguments.items() if value not in (None, [])}}
+    try:
+        try:
+            result = ask(settings.control, operation, full)
+        except ConnectionError:
+            result = asyncio.run(_in_process(settings, operation, full))
+    except OperationRefused as refused:
+        fail(refused.sentence, refused.exit_code, reason=refused.reason, as_json=as_json)
+    except (StoreError, TrustProblem, OSError) as error:
+        fail(str(error), UNAVAILABLE, reason="unavailable", as_json=as_json)
+    if as_json:
+        show_json(result)
+    return result
+
+
+async def _in_process(settings: Settings, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    from mss_gateway.app.parts import operations, parts
+
+    if operation == "explain":
+        async with parts(settings) as built:
+            return await built.operations[operation](arguments)
+    async with operations(settings) as table:
+        return await table[operation](arguments)
+
+
+def actor() -> str:
+    """Who is typing, for the trace."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli"
+
+
+def ask_password(given: str | None) -> str:
+    """The password given, one line of standard input when it is `-`, else asked for twice."""
+    if given == "-":
+        return sys.stdin.readline().rstrip("\n")
+    if given is not None:
+        return given
+    value: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return value

@@ -1,0 +1,48 @@
+"""`mss-gateway dev`: a gateway to try things on, and a tour of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .call import AsJson
+
+app = typer.Typer(
+    help="A throw-away gateway on loopback with its own trust space; `dev tour` walks through it.",
+    invoke_without_command=True,
+)
+
+State = Annotated[Path, typer.Option("--state", help="Folder for everything; made when absent.")]
+BasePort = Annotated[
+    int, typer.Option("--base-port", help="First of five ports on 127.0.0.1.", min=1024, max=65000)
+]
+DEFAULT_STATE = Path(".state/dev")
+DEFAULT_PORT = 20025
+
+
+@app.callback()
+def dev(
+    context: typer.Context,
+    state: State = DEFAULT_STATE,
+    base_port: BasePort = DEFAULT_PORT,
+    json: AsJson = False,
+) -> None:
+    """Run a sample gateway and print how to connect a mail client; Ctrl-C ends it."""
+    if context.invoked_subcommand is None:
+        from mss_gateway.dev.running import run_sample
+
+        run_sample(state, base_port, as_json=json)
+
+
+@app.command()
+def tour(
+    state: State = DEFAULT_STATE,
+    base_port: BasePort = DEFAULT_PORT,
+    once: Annotated[bool, typer.Option("--once/--stay", help="End after the tour, or stay up.")] = True,
+) -> None:
+    """Show the main job step by step, over real sockets; exit status 1 when a step does not hold."""
+    from mss_gateway.dev.running import run_tour
+
+    raise typer.Exit(run_tour(state, base_port, stay=not once))

@@ -1,0 +1,75 @@
+"""How answers look: tables for people, one JSON document for programs, one red sentence for a refusal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+CONFIG_ERROR = 1
+"""Exit code for a configuration that cannot be used; the others stand in `ops.operation`."""
+
+
+def fail(sentence: str, exit_code: int, *, reason: str = "", as_json: bool = False) -> NoReturn:
+    """Say why not, and end with the exit code."""
+    if as_json:
+        typer.echo(json.dumps({"error": sentence, "reason": reason, "exit": exit_code}, ensure_ascii=False))
+    else:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]✗[/] {escape(sentence)}")
+    raise typer.Exit(exit_code)
+
+
+def show_json(value: object) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def console() -> Console:
+    """Where people read; colour only on a terminal."""
+    return Console(highlight=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows as a table; times are shown in UTC."""
+    grid = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        grid.add_column(column.replace("_", " "), overflow="fold")
+    count = 0
+    for row in rows:
+        grid.add_row(*(escape(cell(column, row.get(column))) for column in columns))
+        count += 1
+    if count:
+        console().print(grid)
+    else:
+        console().print(f"{title}: none")
+
+
+def record(title: str, values: Mapping[str, Any]) -> None:
+    """One thing, a line for each of its fields."""
+    out = console()
+    out.print(f"[bold]{escape(title)}[/]")
+    for name, value in values.items():
+        shown = cell(name, value)
+        if shown:
+            out.print(f"  {name.replace('_', ' '):<18} {escape(shown)}")
+
+
+def cell(name: str, value: Any) -> str:
+    """One value as people read it."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name.endswith("_at") and isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    if isinstance(value, list):
+        return ", ".join(cell("", item) for item in value)
+    if isinstance(value, dict):
+        return " ".join(f"{key}={cell(key, item)}" for key, item in value.items())
+    return str(value)

@@ -1,0 +1,134 @@
+"""The commands without a noun, and the groups."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from . import bal, channel, dev, ins, patient
+from .call import DEFAULT_CONFIG, AsJson, Config, call, settings_of
+from .output import console, fail, show_json
+
+EPILOG = (
+    "Exit codes: 0 done · 1 configuration unusable · 2 wrong arguments · 3 not found · 4 conflict · "
+    "5 not allowed · 6 unavailable. In `explain`, 1 means that the message would be refused."
+)
+
+app = typer.Typer(
+    help="The mail gateway for MSSanté.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(bal.app, name="bal")
+app.add_typer(patient.app, name="patient")
+app.add_typer(channel.app, name="channel")
+app.add_typer(ins.app, name="ins")
+app.add_typer(dev.app, name="dev")
+
+
+@app.callback()
+def root() -> None:
+    """The mail gateway for MSSanté."""
+
+
+@app.command()
+def serve(config: Config = DEFAULT_CONFIG) -> None:
+    """Run the gateway until SIGTERM; SIGHUP reads certificates, CRLs and the trusted list again."""
+    from .serving import serve_settings
+
+    serve_settings(settings_of(config))
+
+
+@app.command(name="check-config")
+def check_config(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Check the configuration, with every file that it names, and start nothing."""
+    settings = settings_of(config, as_json=json)
+    from mss_gateway.trust.guard import Trust
+    from mss_gateway.trust.refusals import TrustProblem
+
+    try:
+        trust = Trust(settings.trust)
+    except TrustProblem as problem:
+        fail(f"{config}: {problem.sentence}", 1, reason=problem.reason, as_json=json)
+    alarms = [{"reason": alarm.reason, "sentence": alarm.sentence} for alarm in trust.alarms()]
+    facts: dict[str, Any] = {
+        "config": str(config),
+        "hosted": sorted(settings.book.hosted),
+        "trusted_domains": len(trust.trusted_list.domains),
+        "alarms": alarms,
+    }
+    if json:
+        show_json({"ok": True, **facts})
+        return
+    out = console()
+    out.print(f"[bold green]✓[/] {escape(str(config))} can be used")
+    out.print(f"  hosted domains   {escape(', '.join(facts['hosted']))}")
+    out.print(f"  trusted domains  {facts['trusted_domains']}")
+    for alarm in alarms:
+        out.print(f"[yellow]![/] {escape(alarm['sentence'])}")
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the configuration goes.")] = Path("."),
+    hostname: Annotated[str | None, typer.Option("--hostname", help="Our host name in mail.")] = None,
+    domain: Annotated[
+        list[str] | None, typer.Option("--domain", help="A domain hosted here; repeat.")
+    ] = None,
+    realm: Annotated[str | None, typer.Option("--realm", help="production, test or demo.")] = None,
+    patients: Annotated[
+        bool | None, typer.Option("--patients/--no-patients", help="Are we the patients' operator too?")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Write a commented gateway.toml with the first administrator's choices; asks for what is not given."""
+    from .initial import Choices, write
+
+    choices = Choices(
+        hostname=hostname or typer.prompt("Host name of this gateway", default="mx.example.mssante.fr"),
+        domains=domain or typer.prompt("Domains hosted here (separated by spaces)").split(),
+        realm=realm or typer.prompt("Realm (production, test, demo)", default="production"),
+        patient_hosted=patients
+        if patients is not None
+        else typer.confirm("Is this the patients' operator (Mon espace santé side)?", default=False),
+    )
+    path = write(folder, choices, force=force, as_json=json)
+    if json:
+        show_json({"config": str(path)})
+        return
+    console().print(f"[bold green]✓[/] wrote {escape(str(path))}")
+    console().print(
+        "  Next: put certificate, key, CA, CRL and trusted list where it says, then\n"
+        f"  mss-gateway check-config -c {escape(str(path))}"
+    )
+
+
+@app.command()
+def explain(
+    message: Annotated[Path, typer.Argument(help="A message file (.eml).", exists=True, dir_okay=False)],
+    from_: Annotated[str, typer.Option("--from", help="MAIL FROM; <> for the null sender.")],
+    to: Annotated[list[str], typer.Option("--to", help="RCPT TO; repeat.")],
+    config: Config = DEFAULT_CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Show the facts, every rule's verdict and the route of a message, touching nothing.
+
+    Example: mss-gateway explain report.eml --from automate@… --to 2850377284173…@patient.mssante.fr
+    """
+    data = message.read_bytes()
+    if b"\r\n" not in data:
+        data = data.replace(b"\n", b"\r\n")
+    arguments = {"message": base64.b64encode(data).decode(), "from": from_, "to": to}
+    result = call(config, "explain", arguments, as_json=json)
+    if not json:
+        from .explaining import show
+
+        show(result)
+    raise typer.Exit(0 if result["accepted"] else 1)

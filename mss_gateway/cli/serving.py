@@ -1,0 +1,42 @@
+"""Running the gateway in this process, and saying in one sentence why it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .output import fail
+
+if TYPE_CHECKING:
+    from mss_gateway.app.gateway import Running
+    from mss_gateway.settings import Settings
+
+UNAVAILABLE = 6
+
+
+def serve_settings(settings: Settings, ready: Callable[[Running], None] | None = None) -> None:
+    """Run until stopped; a port in use, a locked store or a bad certificate end with one sentence."""
+    from mss_gateway.app.gateway import run
+    from mss_gateway.app.loop import loop_factory
+    from mss_gateway.ports.store import StoreError
+    from mss_gateway.trust.refusals import TrustProblem
+
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(run(settings, ready))
+    except (StoreError, TrustProblem, OSError) as error:
+        fail(str(error), UNAVAILABLE)
+    except ExceptionGroup as group:
+        first = first_of(group)
+        if not isinstance(first, OSError | StoreError | TrustProblem):
+            raise
+        fail(str(first), UNAVAILABLE)
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The innermost first exception of a group."""
+    inner: BaseException = group
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    return inner

@@ -1,0 +1,164 @@
+"""Parts of a message for FETCH: BODY[...] and BINARY[...], read from the store by span (RFC 9051 section 6.4.5)."""
+
+from __future__ import annotations
+
+import binascii
+import quopri
+from collections.abc import Sequence
+
+from mss_gateway.mail.imaptext import body_text
+from mss_gateway.mail.message import select_fields
+from mss_gateway.mail.parttable import Encoding, PartTable, Span, find_part, load_parts, locate_path
+from mss_gateway.ports.mailboxes import MessageRow
+from mss_gateway.protocol.imap import fetching
+from mss_gateway.protocol.imap.fetchitems import (
+    BinarySection,
+    BinarySize,
+    BodySection,
+    FetchItem,
+    Partial,
+    SectionText,
+)
+
+from .session import CommandFailed, Session
+
+PIECE = 256 * 1024  # octets read from the store and sent at a time
+_FIELDS = (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT)
+UNKNOWN_CTE = b"UNKNOWN-CTE"
+
+
+def body_form(row: MessageRow) -> bytes:
+    """BODY without extension data, from the stored BODYSTRUCTURE."""
+    return body_text(row.bodystructure) if row.bodystructure else b"NIL"
+
+
+def needs_text(item: FetchItem) -> bool:
+    """True when an item reads what follows the header."""
+    if isinstance(item, BodySection):
+        return bool(item.part) or item.text in (SectionText.WHOLE, SectionText.TEXT)
+    return isinstance(item, BinarySection | BinarySize)
+
+
+class Reader:
+    """Sends the sections of one message. `text` is the whole text when it was small enough to come along."""
+
+    def __init__(self, session: Session, row: MessageRow, text: bytes | None) -> None:
+        self._session = session
+        self._row = row
+        self._text = text
+        self._table: PartTable | None = None
+
+    async def send(self, item: BodySection | BinarySection | BinarySize) -> None:
+        """Queue one item; large ones are streamed. Raises `CommandFailed` for BINARY of an unknown encoding."""
+        if isinstance(item, BodySection):
+            await self._body(item)
+        elif isinstance(item, BinarySection):
+            data = await self._decoded(item.part)
+            if data is None:
+                self._session.send(fetching.nil_item(item.label))
+            else:
+                data = _cut(data, item.partial)
+                self._session.send(fetching.literal_head(item.label, len(data), binary=b"\0" in data) + data)
+        else:
+            data = await self._decoded(item.part)
+            self._session.send(b"%b %d" % (item.label, len(data or b"")))
+
+    async def _body(self, item: BodySection) -> None:
+        spans = self._spans(item)
+        if spans is None:
+            self._session.send(fetching.nil_item(item.label))
+        elif item.text in _FIELDS:
+            block = await self._read(spans)
+            names = [name.encode("utf-8") for name in item.fields]
+            chosen = select_fields(block, names, others=item.text is SectionText.HEADER_FIELDS_NOT)
+            self._session.send(fetching.literal_item(item.label, _cut(chosen, item.partial)))
+        else:
+            await self._stream(item.label, _cut_spans(spans, item.partial))
+
+    def _spans(self, item: BodySection) -> tuple[Span, ...] | None:
+        what = "HEADER" if item.text in _FIELDS else item.text.value
+        if item.part:
+            return locate_path(self._parts(), item.part, what)
+        row = self._row
+        whole = (Span(True, 0, row.header_size), Span(False, 0, row.size - row.header_size))
+        return {"": whole, "HEADER": whole[:1], "TEXT": whole[1:]}.get(what)
+
+    def _parts(self) -> PartTable:
+        if self._table is None:
+            self._table = load_parts(self._row.structure or b"")
+        return self._table
+
+    async def _stream(self, label: bytes, spans: Sequence[Span]) -> None:
+        total = sum(span.end - span.start for span in spans)
+        self._session.send(fetching.literal_head(label, total))
+        sent = 0
+        for span in spans:
+            at = span.start
+            while at < span.end:
+                data = await self._octets(span.in_header, at, min(span.end, at + PIECE))
+                if not data:
+                    break
+                self._session.send(data)
+                at += len(data)
+                sent += len(data)
+                if total > PIECE:
+                    await self._session.flush()
+        if sent < total:
+            # Expunged while it was being sent: the literal was announced, so its length must hold.
+            self._session.send(b" " * (total - sent))
+
+    async def _read(self, spans: Sequence[Span]) -> bytes:
+        return b"".join([await self._octets(span.in_header, span.start, span.end) for span in spans])
+
+    async def _octets(self, in_header: bool, start: int, end: int) -> bytes:
+        if in_header:
+            return (self._row.header or b"")[start:end]
+        if self._text is not None:
+            return self._text[start:end]
+        return await self._session.mailboxes.read_text(self._row.body_id, start, end - start)
+
+    async def _decoded(self, path: tuple[int, ...]) -> bytes | None:
+        table = self._parts()
+        if not path:
+            return await self._read((Span(True, 0, table.header_size), Span(False, 0, table.text_size)))
+        part = find_part(table, path)
+        if part is None:
+            return None
+        data = await self._read((Span(False, part.body, part.end),))
+        if part.encoding == Encoding.BASE64:
+            return _base64(data)
+        if part.encoding == Encoding.QUOTED_PRINTABLE:
+            return quopri.decodestring(data)
+        if part.encoding == Encoding.UNKNOWN:
+            raise CommandFailed("The part's transfer encoding is not known", UNKNOWN_CTE)
+        return data
+
+
+def _base64(data: bytes) -> bytes:
+    """Decode what can be decoded; foreign octets and a missing end are no reason to hide a document."""
+    kept = data.translate(None, b"\r\n\t ")
+    kept = kept[: len(kept) - len(kept) % 4]
+    try:
+        return binascii.a2b_base64(kept)
+    except binascii.Error:
+        return data
+
+
+def _cut(data: bytes, partial: Partial | None) -> bytes:
+    return data if partial is None else data[partial.offset : partial.offset + partial.length]
+
+
+def _cut_spans(spans: Sequence[Span], partial: Partial | None) -> list[Span]:
+    if partial is None:
+        return list(spans)
+    kept: list[Span] = []
+    skip, left = partial.offset, partial.length
+    for span in spans:
+        size = span.end - span.start
+        start = span.start + min(skip, size)
+        skip -= min(skip, size)
+        end = min(span.end, start + left)
+        left -= end - start
+        if end > start:
+            kept.append(Span(span.in_header, start, end))
+    return kept

@@ -1,0 +1,144 @@
+"""`explain`: facts, every rule's verdict and the route of a message, touching nothing (OPS-3)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from dataclasses import asdict
+
+from mss_gateway.base.errors import InvalidValue, Refuse
+from mss_gateway.mail.address import Address, parse_address
+from mss_gateway.mail.envelope import Recipient
+from mss_gateway.mail.facts import message_facts
+from mss_gateway.pipeline.gather import Gather
+from mss_gateway.pipeline.spool import header_size
+from mss_gateway.rules.actions import Accept, Action
+from mss_gateway.rules.facts import BoxType, Caller, CallerKind, Facts, Party, Place
+from mss_gateway.rules.ins import mask_text
+from mss_gateway.rules.policy import decide, verdicts
+from mss_gateway.rules.routing import route
+
+from .operation import USAGE, Arguments, Operation, OperationRefused, Result, text, texts
+
+_KINDS = {BoxType.APP: CallerKind.APPLICATION, BoxType.PAT: CallerKind.PATIENT}
+
+
+class ExplainOperations:
+    """`explain message.eml --from A --to B`."""
+
+    def __init__(self, gather: Gather) -> None:
+        self._gather = gather
+
+    def table(self) -> dict[str, Operation]:
+        """Operations by name."""
+        return {"explain": self.explain}
+
+    async def explain(self, arguments: Arguments) -> Result:
+        """Decide on a message as the daemon would, for each recipient."""
+        try:
+            octets = base64.b64decode(text(arguments, "message"), validate=True)
+        except binascii.Error:
+            raise OperationRefused("The message is not base64", "bad-argument", USAGE) from None
+        header = octets[: header_size(octets) or len(octets)]
+        sender = text(arguments, "from")
+        now = time.time()
+        party = await self._party("from", sender) if sender not in ("", "<>") else None
+        caller = self._caller(party)
+        message = self._gather.header(message_facts(header))
+        answers, decided = [], []
+        for one in texts(arguments, "to"):
+            recipient = await self._party("to", one)
+            facts = await self._gather.message(now, caller, party, recipient, message)
+            decision = decide(facts)
+            if isinstance(decision, Accept):
+                decided.append((Recipient(recipient.address), decision))
+            answers.append(_answer(facts, decision))
+        plan = route(decided)
+        return {
+            "caller": {"kind": caller.kind.value, "auth": caller.auth},
+            "sender": _party_record(party),
+            "message": _masked(asdict(message)),
+            "recipients": answers,
+            "route": {
+                "mailboxes": len(plan.local),
+                "relay": sorted(plan.relay),
+                "headers_added": [f"{header.name}: {header.value}" for header in plan.headers],
+            },
+            "accepted": len(decided) == len(answers),
+        }
+
+    async def _party(self, name: str, value: str) -> Party:
+        try:
+            return await self._gather.book.party(parse_address(value))
+        except InvalidValue as invalid:
+            raise OperationRefused(f"{name}: {invalid.public}", invalid.reason, USAGE) from None
+
+    def _caller(self, party: Party | None) -> Caller:
+        """Who would be speaking: the holder of a hosted sender, else the operator that lists its domain."""
+        if party is None or party.place not in (Place.HOSTED, Place.PATIENT_HOSTED):
+            domains = (
+                frozenset({party.address.domain})
+                if party and party.place is not Place.OUTSIDE
+                else frozenset()
+            )
+            return Caller(CallerKind.OPERATOR, "explain", "explain", "mtls", domains=domains)
+        kind = _KINDS.get(party.box.type, CallerKind.PERSON) if party.box else CallerKind.PERSON
+        boxes = frozenset({party.address.key}) if party.box else frozenset()
+        return Caller(kind, "explain", "explain", "plain", boxes=boxes)
+
+
+def _answer(facts: Facts, decision: Accept | Refuse) -> Result:
+    found: Result = {
+        "recipient": _party_record(facts.recipient),
+        "channel": {"state": facts.channel.state.value, "version": facts.channel.version},
+        "verdicts": [
+            {
+                "rule": verdict.rule,
+                "ids": verdict.ids,
+                "refuse": verdict.refuse.reason if verdict.refuse else None,
+            }
+            for verdict in verdicts(facts)
+        ],
+    }
+    if isinstance(decision, Refuse):
+        reply = f"{decision.code} {decision.enhanced} {decision.public}"
+        return {**found, "decision": "refuse", "reply": reply, "reason": decision.reason}
+    return {**found, "decision": "accept", "actions": [_action(action) for action in decision.actions]}
+
+
+def _action(action: Action) -> Result:
+    return {"action": type(action).__name__, **_masked(asdict(action))}
+
+
+def _party_record(party: Party | None) -> Result:
+    if party is None:
+        return {"address": "<>"}
+    found: Result = {"address": mask_text(str(party.address)), "place": party.place.value}
+    if party.box is not None:
+        found |= {"type": party.box.type.value, "state": party.box.state.value}
+    return found
+
+
+def _masked(value: object) -> Result:
+    """A record as JSON values with every INS masked; the subject is told by its length only (AUD-5)."""
+    shown: Result = {}
+    assert isinstance(value, dict)
+    for name, item in value.items():
+        if name == "subject":
+            shown["subject_length"] = len(item)
+        else:
+            shown[name] = _plain(item)
+    return shown
+
+
+def _plain(item: object) -> object:
+    if isinstance(item, dict) and set(item) == {"local", "domain"}:
+        return mask_text(str(Address(item["local"], item["domain"])))
+    if isinstance(item, dict):
+        return {name: _plain(inner) for name, inner in item.items()}
+    if isinstance(item, list | tuple):
+        return [_plain(inner) for inner in item]
+    if isinstance(item, str):
+        return mask_text(item)
+    return getattr(item, "value", item)

@@ -1,0 +1,170 @@
+"""From a file to the frozen options of every room, or one sentence that says what is wrong (OPS-6)."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mss_gateway.base.errors import InvalidValue
+from mss_gateway.directory.book import BookOptions
+from mss_gateway.imapd.options import ImapDeadlines, ImapdOptions
+from mss_gateway.mail.address import parse_domain
+from mss_gateway.net.gate import GateOptions
+from mss_gateway.observe.log import LogOptions
+from mss_gateway.protocol.smtp import Limits
+from mss_gateway.rules.facts import House, Realm
+from mss_gateway.smtpd.options import Deadlines, Role, SmtpOptions
+from mss_gateway.storage.sqlite import SqliteOptions
+from mss_gateway.trust.options import TrustOptions
+
+from .checks import check_endpoints, check_files
+from .explain import ConfigError, sentence
+from .schema import File
+
+PREFIX = "MSS_GATEWAY_"
+"""Environment variables `MSS_GATEWAY_<SECTION>_<KEY>` override single values of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of every room. `file` is what was written, paths resolved against its folder."""
+
+    path: Path
+    file: File
+    state: Path
+    control: Path
+    house: House
+    book: BookOptions
+    trust: TrustOptions
+    store: SqliteOptions
+    log: LogOptions
+    caps: GateOptions
+    imap_caps: GateOptions
+    mta: SmtpOptions
+    submission: SmtpOptions
+    submissions: SmtpOptions
+    imap: ImapdOptions
+    imaps: ImapdOptions
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read, check and compose; raises `ConfigError` with file, key, value and remedy in one sentence."""
+    try:
+        with path.open("rb") as opened:
+            data = tomllib.load(opened)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file: write one with `mss-gateway init`") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: this is a folder: name the configuration file in it") from None
+    except PermissionError:
+        raise ConfigError(f"{path}: the file cannot be read: give its group to the gateway's user") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: this is not TOML: {error}") from None
+    _override(data, environment if environment is not None else os.environ)
+    try:
+        file = File.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {sentence(error, data)}") from None
+    return compose(path, file)
+
+
+def _override(data: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for name, value in environment.items():
+        section, _, key = name.removeprefix(PREFIX).lower().partition("_")
+        if name.startswith(PREFIX) and key and section in File.model_fields:
+            table = data.setdefault(section, {})
+            if isinstance(table, dict):
+                table[key] = value.split(",") if isinstance(table.get(key), list) else value
+
+
+def compose(path: Path, file: File) -> Settings:
+    """Check what a type cannot say, and build each room's options; raises `ConfigError`."""
+    base = path.resolve().parent
+
+    def at(name: str) -> Path:
+        return base / Path(name).expanduser()
+
+    hostname = _domain(path, "gateway.hostname", file.gateway.hostname)
+    hosted = frozenset(_domain(path, "domains.hosted", name) for name in file.domains.hosted)
+    patient = _domain(path, "domains.patient_domain", file.domains.patient_domain)
+    if patient in hosted:
+        raise ConfigError(
+            f"{path}: domains.hosted names the patient domain {patient}: set domains.patient_hosted = true instead"
+        )
+    check_endpoints(path, file)
+    trust = _trust(file, at, at(file.gateway.state))
+    check_files(path, trust)
+    state = at(file.gateway.state)
+    limits = file.limits
+    deadlines = Deadlines(
+        command=limits.command_timeout, data=limits.data_timeout, transaction=limits.transaction_timeout
+    )
+    smtp = Limits(recipients=limits.recipients)
+    imap_deadlines = ImapDeadlines(command=limits.idle_timeout, idle=limits.idle_timeout)
+
+    def smtp_door(role: Role, implicit: bool) -> SmtpOptions:
+        return SmtpOptions(role, hostname, implicit, limits.message_size, smtp, deadlines)
+
+    return Settings(
+        path=path,
+        file=file,
+        state=state,
+        control=at(file.control.socket) if file.control.socket else state / "control.sock",
+        house=House(
+            realm=Realm(file.gateway.realm),
+            patient_domain=patient,
+            patient_service_locals=frozenset(name.lower() for name in file.domains.patient_service_addresses),
+            **file.rules.model_dump(),
+        ),
+        book=BookOptions(hosted, patient, file.domains.patient_hosted),
+        trust=trust,
+        store=SqliteOptions(
+            path=at(file.store.path) if file.store.path else state / "store",
+            inline_limit=file.store.inline_limit,
+            segment_limit=file.store.segment_limit,
+            cache_kib=file.store.cache_kib,
+        ),
+        log=LogOptions(file.log.format, file.log.level),
+        caps=GateOptions(limits.connections, limits.connections_per_address),
+        imap_caps=GateOptions(limits.imap_connections, limits.imap_connections_per_address),
+        mta=smtp_door(Role.MTA, False),
+        submission=smtp_door(Role.SUBMISSION, False),
+        submissions=smtp_door(Role.SUBMISSION, True),
+        imap=ImapdOptions(hostname, False, limits.append_size, imap_deadlines),
+        imaps=ImapdOptions(hostname, True, limits.append_size, imap_deadlines),
+    )
+
+
+def _domain(path: Path, key: str, text: str) -> str:
+    try:
+        return parse_domain(text)
+    except InvalidValue as invalid:
+        raise ConfigError(
+            f"{path}: {key} = {text!r}: {invalid.public}: write a host name such as mx.example.fr"
+        ) from None
+
+
+def _trust(file: File, at: Any, state: Path) -> TrustOptions:
+    trust, tls = file.trust, file.tls
+    return TrustOptions(
+        ca_files=tuple(at(name) for name in trust.ca),
+        crl_files=tuple(at(name) for name in trust.crl),
+        certificate=at(tls.certificate),
+        key=at(tls.key),
+        list_file=at(trust.list),
+        list_signer=trust.list_signer,
+        list_signer_ca_files=tuple(at(name) for name in trust.list_signer_ca),
+        client_certificate=at(tls.client_certificate) if tls.client_certificate else None,
+        client_key=at(tls.client_key) if tls.client_key else None,
+        state=state / "trust",
+        crl_grace_hours=trust.crl_grace_hours,
+        test_authorities=trust.test_authorities or file.gateway.realm != "production",
+        st_is_l=trust.locality_equals_state,
+        list_alarm_hours=trust.list_alarm_hours,
+    )

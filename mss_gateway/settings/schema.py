@@ -1,0 +1,133 @@
+"""The configuration file as typed sections; every key has its default and its meaning here."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Endpoint = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$")]
+Size = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A section: unknown keys are mistakes, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GatewaySection(Section):
+    """[gateway]: who we are."""
+
+    hostname: str
+    realm: Literal["production", "test", "demo"] = "production"
+    state: str = "state"
+
+
+class DomainsSection(Section):
+    """[domains]: which addresses are ours."""
+
+    hosted: list[str] = Field(min_length=1)
+    patient_domain: str = "patient.mssante.fr"
+    patient_hosted: bool = False
+    patient_service_addresses: list[str] = ["reponse.automatique-test"]
+
+
+class ListenSection(Section):
+    """[listen]: `host:port` lists; an empty list switches a door off."""
+
+    mta: list[Endpoint] = ["0.0.0.0:25"]
+    submission: list[Endpoint] = ["0.0.0.0:587"]
+    submissions: list[Endpoint] = ["0.0.0.0:465"]
+    imap: list[Endpoint] = ["0.0.0.0:143"]
+    imaps: list[Endpoint] = ["0.0.0.0:993"]
+
+
+class TlsSection(Section):
+    """[tls]: our own certificates, PEM; the client ports may have their own."""
+
+    certificate: str
+    key: str
+    client_certificate: str = ""
+    client_key: str = ""
+
+
+class TrustSection(Section):
+    """[trust]: authorities, revocation, trusted list."""
+
+    ca: builtins.list[str] = Field(min_length=1)
+    crl: builtins.list[str] = Field(min_length=1)
+    crl_grace_hours: Annotated[float, Field(ge=0)] = 0.0
+    list: str
+    list_signer: str
+    list_signer_ca: builtins.list[str] = []
+    list_alarm_hours: Annotated[float, Field(gt=0)] = 24.0
+    locality_equals_state: bool = True
+    test_authorities: bool = False
+
+
+class LimitsSection(Section):
+    """[limits]: what no peer can pass. Sizes in octets, times in seconds."""
+
+    message_size: Size = 35 * 1024 * 1024
+    append_size: Size = 50 * 1024 * 1024
+    recipients: Count = 1000
+    connections: Count = 1000
+    connections_per_address: Count = 50
+    imap_connections: Count = 10_000
+    imap_connections_per_address: Count = 500
+    command_timeout: Seconds = 300.0
+    data_timeout: Seconds = 180.0
+    transaction_timeout: Seconds = 1800.0
+    idle_timeout: Seconds = 1830.0
+    drain_timeout: Seconds = 30.0
+
+
+class StoreSection(Section):
+    """[store]: the embedded store. An empty path is `store` under the state folder."""
+
+    path: str = ""
+    inline_limit: Annotated[int, Field(ge=0)] = 32 * 1024
+    segment_limit: Size = 64 * 1024 * 1024
+    cache_kib: Size = 16 * 1024
+
+
+class RulesSection(Section):
+    """[rules]: choices that the rule book leaves to the operator."""
+
+    remote_patient_on_closed: Literal["refuse", "accept"] = "refuse"
+    remote_patient_on_never: Literal["refuse", "accept"] = "accept"
+    patient_closed: Literal["bounce", "reject"] = "bounce"
+    check_header_from: bool = True
+    max_received: Count = 30
+
+
+class LogSection(Section):
+    """[log]: to standard error."""
+
+    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class ControlSection(Section):
+    """[control]: the socket of the command line. An empty path is `control.sock` under the state folder."""
+
+    socket: str = ""
+
+
+class File(Section):
+    """The whole file."""
+
+    gateway: GatewaySection
+    domains: DomainsSection
+    listen: ListenSection = ListenSection()
+    tls: TlsSection
+    trust: TrustSection
+    limits: LimitsSection = LimitsSection()
+    store: StoreSection = StoreSection()
+    rules: RulesSection = RulesSection()
+    log: LogSection = LogSection()
+    control: ControlSection = ControlSection()
