@@ -9,7 +9,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
 ASYNCIO_TLS_BUFFER = 32 * 1024  # octets; asyncio's own 256 KiB for each connection is too dear for IMAP IDLE
 
 
@@ -31,3 +31,4 @@ def tune_malloc() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, 4 * 1024 * 1024)
         libc.mallopt(_M_TRIM_THRESHOLD, 16 * 1024 * 1024)
+        libc.mallopt(_M_ARENA_MAX, 2)  # one heap for each thread would cost more than the lock they share

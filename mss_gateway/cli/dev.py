@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .call import AsJson
+from .output import fail
 
 app = typer.Typer(
     help="A throw-away gateway on loopback with its own trust space; `dev tour` walks through it.",
@@ -32,8 +33,14 @@ def dev(
     """Run a sample gateway and print how to connect a mail client; Ctrl-C ends it."""
     if context.invoked_subcommand is None:
         from mss_gateway.dev.running import run_sample
+        from mss_gateway.dev.sample import PreparationFailed
 
-        run_sample(state, base_port, as_json=json)
+        from .serving import UNAVAILABLE, serve_settings
+
+        try:
+            run_sample(state, base_port, serve_settings, as_json=json)
+        except PreparationFailed as failed:
+            fail(str(failed), UNAVAILABLE, reason="preparation", as_json=json)
 
 
 @app.command()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from mss_gateway.settings import Settings
+
 from .handout import Handout
-from .sample import HANDOUT, prepare
+from .sample import HANDOUT, prepared
 from .steps import STEPS
 from .tour import run as walk
 
@@ -19,11 +22,16 @@ START_TIMEOUT = 60.0  # seconds
 STOP_TIMEOUT = 40.0  # seconds; longer than the drain
 
 
-def run_sample(state: Path, base_port: int, *, as_json: bool) -> None:
-    """Serve until stopped; once ready, print the handout as JSON or as instructions."""
-    from mss_gateway.cli.serving import serve_settings
+Serve = Callable[[Settings, Callable[[object], None]], None]
+"""Runs a gateway in this process until it is stopped, and calls back once it serves."""
 
-    settings, handout = prepare(state, base_port)
+
+def run_sample(state: Path, base_port: int, serve: Serve, *, as_json: bool) -> None:
+    """Serve until stopped; once ready, print the handout as JSON or as instructions.
+
+    Raises `PreparationFailed`.
+    """
+    settings, handout = prepared(state, base_port)
 
     def ready(_: object) -> None:
         if as_json:
@@ -31,7 +39,7 @@ def run_sample(state: Path, base_port: int, *, as_json: bool) -> None:
         else:
             instructions(handout, Console(highlight=False))
 
-    serve_settings(settings, ready)
+    serve(settings, ready)
 
 
 def instructions(handout: Handout, out: Console) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mss_gateway.app.parts import operations
 from mss_gateway.ops.operation import CONFLICT, OperationRefused
-from mss_gateway.settings import Settings, load
+from mss_gateway.ports.store import StoreError
+from mss_gateway.settings import ConfigError, Settings, load
 from mss_gateway.trust import dn
 
 from .handout import Account, Credential, Handout, Patients, Ports
@@ -25,7 +28,7 @@ PATIENT_CLOSED = "275126322074974"
 HANDOUT = "handout.json"
 
 
-def prepare(state: Path, base_port: int) -> tuple[Settings, Handout]:
+def prepare(state: Path, base_port: int) -> Handout:
     """Make or take up everything in the state folder: certificates, list, configuration, mailboxes."""
     state = state.absolute()
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -36,7 +39,7 @@ def prepare(state: Path, base_port: int) -> tuple[Settings, Handout]:
     handout = _handout(state, space, base_port, config)
     asyncio.run(_provision(settings, space, handout))
     handout.write(state / HANDOUT)
-    return settings, handout
+    return handout
 
 
 def configuration(space: Space, base_port: int) -> str:
@@ -122,6 +125,23 @@ def _plain(credential: Credential) -> Credential:
     return Credential(credential.cert, credential.key, credential.domain, credential.address)
 
 
+def prepared(state: Path, base_port: int) -> tuple[Settings, Handout]:
+    """The same in a process of its own, so that the gateway does not carry the making of keys in its memory.
+
+    Raises `PreparationFailed` with what that process said.
+    """
+    command = [sys.executable, "-m", "mss_gateway.dev.sample", str(state), str(base_port)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PreparationFailed((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+    handout = Handout.read(done.stdout.splitlines()[-1])
+    return load(Path(handout.config), {}), handout
+
+
+class PreparationFailed(Exception):
+    """The sample space could not be made; the text says why."""
+
+
 async def _provision(settings: Settings, space: Space, handout: Handout) -> None:
     async with operations(settings) as table:
 
@@ -167,3 +187,15 @@ async def _provision(settings: Settings, space: Space, handout: Handout) -> None
         await ask("patient.add", ins=handout.patients.not_activated, display="Patiente Non Activée")
         if await ask("patient.add", ins=handout.patients.closed, display="Patiente Clôturée"):
             await ask("patient.close", ins=handout.patients.closed, reason="opposed")
+
+
+def main() -> None:
+    """Prepare the folder and port given as arguments, and print the handout; see `prepared`."""
+    try:
+        print(prepare(Path(sys.argv[1]), int(sys.argv[2])).to_json())
+    except (OSError, StoreError, ConfigError, OperationRefused) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from mmap import mmap
 
 from .dates import parse_date
 from .facts import read_message_id
 from .imaptext import bodystructure_text, envelope_of
 from .message import Header
 from .parttable import dump_parts
-from .spans import Text
+from .spans import Buffer, Text
 from .structure import scan_structure
 from .subject import base_subject
 from .words import decode_words
@@ -30,9 +29,7 @@ class Prepared:
     sent_at: float | None
 
 
-def prepare(
-    header: bytes, text: bytes | mmap | memoryview, offset: int = 0, size: int | None = None
-) -> Prepared:
+def prepare(header: bytes, text: Buffer, offset: int = 0, size: int | None = None) -> Prepared:
     """Return everything derived from a message; raise `InvalidValue` when its header exceeds 512 KiB.
 
     `header` holds the empty line; the text is the `size` octets of `text` from `offset` on.

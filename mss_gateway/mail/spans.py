@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from mmap import mmap
+from typing import Protocol
 
-_PIECE = 1 << 20  # octets copied at a time out of a map or a view
+_PIECE = 1 << 18  # octets copied at a time out of a map, a view or a file
+
+
+class Octets(Protocol):
+    """Anything with a length that gives a copy of a slice, such as a file read by offset."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
+Buffer = bytes | mmap | memoryview | Octets
+"""What a message's text may lie in."""
 
 
 class Text:
@@ -16,7 +29,7 @@ class Text:
 
     __slots__ = ("_base", "_buffer", "_bytes", "size")
 
-    def __init__(self, buffer: bytes | mmap | memoryview, offset: int = 0, size: int | None = None) -> None:
+    def __init__(self, buffer: Buffer, offset: int = 0, size: int | None = None) -> None:
         self.size = len(buffer) - offset if size is None else size
         self._bytes: bytes | None = None
         if isinstance(buffer, bytes) and not offset and self.size == len(buffer):

@@ -56,6 +56,7 @@ class Stream(asyncio.Protocol):
         self._write_blocked = False
         self._writer: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._closer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._expired = False
         self._drain_asked = False
@@ -95,9 +96,11 @@ class Stream(asyncio.Protocol):
         """Wake whoever waits; the owner sees `StreamClosed`."""
         self._lost = True
         self._eof = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._closer):
+            if timer is not None:
+                timer.cancel()
+        # A lost connection must not keep its TLS state in memory until somebody lets the stream go.
+        self._timer = self._closer = self._transport = None
         self._wake_reader()
         self._wake_writer()
 
@@ -227,7 +230,7 @@ class Stream(asyncio.Protocol):
         if transport is None or self._lost:
             return
         transport.close()
-        self._loop.call_later(deadline, self.abort)
+        self._closer = self._loop.call_later(deadline, self.abort)
 
     def abort(self) -> None:
         """Cut the connection now."""

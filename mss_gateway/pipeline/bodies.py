@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import mmap
+import os
 from concurrent.futures import Executor
 
 from mss_gateway.mail.prepare import Prepared, prepare
@@ -32,7 +32,21 @@ async def prepare_body(header: bytes, text: bytes | SpoolFile, executor: Executo
 
 
 def _prepare_file(header: bytes, text: SpoolFile) -> Prepared:
-    if text.size == 0:
-        return prepare(header, b"")
-    with text.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        return prepare(header, mapped, text.offset, text.size)
+    with text.path.open("rb", buffering=0) as file:
+        return prepare(header, FileOctets(file.fileno(), text.offset, text.size))
+
+
+class FileOctets:
+    """A stretch of a file, read when asked for: a map would count the whole message as memory in use."""
+
+    def __init__(self, fd: int, offset: int, size: int) -> None:
+        self._fd = fd
+        self._offset = offset
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        return os.pread(self._fd, stop - start, self._offset + start)

@@ -13,7 +13,7 @@ from mss_gateway.base.errors import Refuse
 from mss_gateway.ports.records import SpoolFile
 
 MEMORY_LIMIT = 256 * 1024  # octets of one message kept in memory before a file is made; its header must fit
-WRITE_SIZE = 512 * 1024  # octets gathered before one write to the file
+WRITE_SIZE = 256 * 1024  # octets gathered before one write to the file
 
 HEADER_TOO_LARGE = Refuse(
     552, "5.3.4", "The header of the message is larger than 256 KiB", "header-too-large"

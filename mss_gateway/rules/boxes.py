@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mss_gateway.base.errors import InvalidValue
-from mss_gateway.mail.address import Address
+from mss_gateway.mail.address import Address, parse_address
 
 from .facts import BoxState, BoxType, House, Realm
 from .ins import Ins, parse_ins
@@ -68,6 +68,9 @@ def check_patient(address: Address, house: House) -> Ins:
 
 
 def check_fin(value: str) -> None:
-    """Raise `InvalidValue` unless the BAL-8 choice is `fin`, `leave` or `reply-to=ADDRESS`."""
-    if value not in ("fin", "leave") and not value.startswith("reply-to="):
+    """Raise `InvalidValue` unless the BAL-8 choice is `fin`, `leave` or `reply-to=ADDRESS` with a true address."""
+    if value in ("fin", "leave"):
+        return
+    if not value.startswith("reply-to="):
         raise InvalidValue("the choice is fin, leave or reply-to=ADDRESS", "fin-choice")
+    parse_address(value.removeprefix("reply-to="))

@@ -49,9 +49,11 @@ def added_headers(facts: Facts) -> tuple[AddHeader, ...]:
         return ()
     if facts.recipient is None or facts.recipient.place not in PATIENT_PLACES:
         return ()
-    if message.reply_to_present or message.mss_mes == END_HEADER or sender.box.fin == "leave":
+    if message.mss_mes == END_HEADER or sender.box.fin == "leave":
         return ()
-    if sender.box.fin.startswith("reply-to="):
+    if any(to.key != sender.box.address.key for to in message.reply_to):
+        return ()
+    if not message.reply_to_present and sender.box.fin.startswith("reply-to="):
         return (AddHeader("Reply-To", sender.box.fin.removeprefix("reply-to=")),)
     return (AddHeader("X-MSS-MES", END_HEADER),)
 
@@ -83,13 +85,12 @@ def consequences(facts: Facts) -> tuple[Action, ...]:
     """What an accepted message does to the channel, or rests on (CHN-2, CHN-9)."""
     if facts.message is None or facts.sender is None or facts.recipient is None:
         return ()
-    if facts.message.report is not None:
-        return ()  # a receipt or bounce neither opens nor closes
     to_patient = facts.recipient.place in PATIENT_PLACES
     from_patient = facts.sender.place in PATIENT_PLACES
     if from_patient and not to_patient:
         return (GuardChannel(facts.sender.address.key, facts.recipient.address.key, facts.channel.version),)
-    if to_patient and not from_patient:
+    # A receipt or a bounce neither opens nor closes; a patient's answer rests on the channel in any shape.
+    if to_patient and not from_patient and facts.message.report is None:
         bal = answering_bal(facts)
         if bal is None:
             return ()

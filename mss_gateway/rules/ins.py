@@ -34,9 +34,9 @@ _MONTHS = (
     "décembre",
 )
 _FICTIVE_MONTHS = frozenset({20, *range(30, 43), *range(50, 100)})  # domain 14.1: fictitious or unknown
-_IN_TEXT = re.compile(
-    r"(?<![0-9A-Za-z])([1-478])([0-9]{2})([0-9]{2})([0-9][0-9ABab][0-9]{6})([0-9]{2})?(?![0-9A-Za-z])"
-)
+_DIGITS = re.compile(r"[0-9]{6,}(?:[ABab][0-9]{6,})*")
+_ALONE = re.compile(r"[1-478][0-9]{5}[0-9ABab][0-9]{6}(?:[0-9]{2})?\Z")
+_WITHIN = re.compile(r"(?=([1-478][0-9]{5}[0-9ABab][0-9]{8}))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,34 @@ def mask(matricule: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Mask everything in a text that looks like an INS, alone or inside an address (INS-7)."""
-    return _IN_TEXT.sub(r"\1 \2 \3 ** *** *** **", text)
+    """Mask everything in a text that looks like an INS: alone, in an address, or inside a longer number (INS-7).
+
+    A run of exactly 13 or 15 is masked whatever its key; in a longer run only what has a valid key is,
+    so that timestamps and message ids stay readable.
+    """
+    return _DIGITS.sub(_mask_digits, text)
+
+
+def _mask_digits(found: re.Match[str]) -> str:
+    digits = found[0]
+    if len(digits) < 13:
+        return digits
+    if _ALONE.match(digits):
+        return mask(digits)
+    parts, end = [], 0
+    for window in _WITHIN.finditer(digits):
+        start, candidate = window.start(), window[1]
+        if start >= end and _is_ins(candidate):
+            parts += (digits[end:start], mask(candidate))
+            end = start + 15
+    return "".join((*parts, digits[end:]))
+
+
+def _is_ins(text: str) -> bool:
+    try:
+        return parse_ins(text).key_holds
+    except InvalidValue:
+        return False
 
 
 def correlation(ins: Ins, key: bytes) -> str:
@@ -136,9 +162,10 @@ def _centuries(year: int, this_year: int) -> list[int]:
     return [full for full in (base + year, base - 100 + year) if this_year - 110 <= full <= this_year]
 
 
-def _place(department: str) -> str:
+def _place(ins: Ins) -> str:
+    department = ins.department
     if department == "99":
-        return "à l'étranger"
+        return f"à l'étranger (code pays {ins.matricule[5:10]})"
     if department == "96":
         return "dans un ancien protectorat"
     if department.startswith("98"):
@@ -155,4 +182,4 @@ def describe(ins: Ins, this_year: int) -> str:
     years = " ou ".join(str(year) for year in _centuries(ins.year, this_year))
     years = years or f"19{ins.year:02}"
     when = f"en {_MONTHS[ins.month - 1]} {years}" if 1 <= ins.month <= 12 else f"en {years} (mois inconnu)"
-    return f"{person}, {_BORN[person]} {when}, {_place(ins.department)}"
+    return f"{person}, {_BORN[person]} {when}, {_place(ins)}"

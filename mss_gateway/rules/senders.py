@@ -49,13 +49,12 @@ def submission_sender(facts: Facts) -> Refuse | None:
 
 
 def sender_state(facts: Facts) -> Refuse | None:
-    """BAL-5: nothing leaves from a suspended or closed box."""
+    """BAL-5, PAT-1: nothing leaves from a box that is not active."""
     if facts.caller.kind is CallerKind.OPERATOR or facts.sender is None or facts.sender.box is None:
         return None
-    if facts.sender.box.state in (BoxState.SUSPENDED, BoxState.CLOSED):
-        return _refuse(
-            f"Your mailbox is {facts.sender.box.state.value}; ask its responsible", "sender-inactive"
-        )
+    if facts.sender.box.state is not BoxState.ACTIVE:
+        state = facts.sender.box.state.value.replace("_", " ")
+        return _refuse(f"Your mailbox is {state}; ask its responsible", "sender-inactive")
     return None
 
 
@@ -86,10 +85,15 @@ def header_from_operator(facts: Facts) -> Refuse | None:
 
 
 def header_from_patient(facts: Facts) -> Refuse | None:
-    """CHN-7: a patient never writes in another patient's name, from whichever operator."""
-    if facts.message is None or facts.sender is None or facts.sender.place not in PATIENT_PLACES:
+    """CHN-7: nobody writes in a patient's name but that patient, and the operator of the patient domain."""
+    if facts.message is None or facts.caller.kind is CallerKind.GATEWAY:
         return None
-    if any(author.key != facts.sender.address.key for author in facts.message.from_):
+    sender, domain = facts.sender, facts.house.patient_domain
+    own = sender.address.key if sender is not None else None
+    from_patient = sender is not None and sender.place in PATIENT_PLACES
+    if not from_patient and domain in facts.caller.domains:
+        return None
+    if any(author.key != own and (from_patient or author.domain == domain) for author in facts.message.from_):
         return _refuse(texts.PATIENT_FORGED, "patient-forged")
     return None
 

@@ -92,7 +92,7 @@ class StoreSection(Section):
     path: str = ""
     inline_limit: Annotated[int, Field(ge=0)] = 32 * 1024
     segment_limit: Size = 64 * 1024 * 1024
-    cache_kib: Size = 16 * 1024
+    cache_kib: Size = 4 * 1024
 
 
 class RulesSection(Section):
