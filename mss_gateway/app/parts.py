@@ -19,6 +19,7 @@ from mss_gateway.observe.log import Log
 from mss_gateway.ops.boxes import BoxOperations, Provisioning
 from mss_gateway.ops.channels import ChannelOperations
 from mss_gateway.ops.explain import ExplainOperations
+from mss_gateway.ops.figures import FigureOperations
 from mss_gateway.ops.operation import Operation
 from mss_gateway.ops.patients import PatientOperations
 from mss_gateway.pipeline.filing import Filing
@@ -88,6 +89,7 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
     executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="disk")
     try:
         spool = clean_spool(settings.store.path / "spool")
+        key = secret_key(settings.state / "correlation.key")
         book = Book(store, trust, settings.book)
         store.on_directory_change(book.forget)
         hub = Hub()
@@ -95,9 +97,13 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         notes = Notes(store)
         gather = Gather(book, store, settings.house)
         hostname = settings.mta.hostname
-        intake = Intake(gather, store, notes, log, executor, IntakeOptions(hostname, spool))
+        intake = Intake(gather, store, notes, log, executor, IntakeOptions(hostname, spool, key))
         login = Login(trust, Accounts(store, passwords), notes, log)
-        table = {**operation_table(settings, store, passwords), **ExplainOperations(gather).table()}
+        table = {
+            **operation_table(settings, store, passwords),
+            **ExplainOperations(gather).table(),
+            **FigureOperations(log.figures).table(),
+        }
         yield Parts(
             settings, log, store, trust, book, notes, hub, login, intake, Filing(intake, executor), table
         )
@@ -106,6 +112,18 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         await store.close()
         passwords.close()
         executor.shutdown(wait=True)
+
+
+def secret_key(path: Path) -> bytes:
+    """32 random octets, made once and kept in a private file; raises OSError."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(os.urandom(32))
+        return path.read_bytes()
 
 
 def clean_spool(folder: Path) -> Path:

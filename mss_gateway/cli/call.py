@@ -68,7 +68,12 @@ def call(config: Path, operation: str, arguments: Mapping[str, Any], *, as_json:
 
 async def _in_process(settings: Settings, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
     from mss_gateway.app.parts import operations, parts
+    from mss_gateway.ops.operation import UNAVAILABLE, OperationRefused
 
+    if operation == "figures":
+        raise OperationRefused(
+            "No gateway is running here, so nothing was counted", "not-running", UNAVAILABLE
+        )
     if operation == "explain":
         async with parts(settings) as built:
             return await built.operations[operation](arguments)

@@ -75,6 +75,14 @@ def check_config(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
 
 
 @app.command()
+def figures(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Print what the running gateway has counted, in the form that Prometheus reads."""
+    result = call(config, "figures", {}, as_json=json)
+    if not json:
+        typer.echo(result["text"], nl=False)
+
+
+@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Where the configuration goes.")] = Path("."),
     hostname: Annotated[str | None, typer.Option("--hostname", help="Our host name in mail.")] = None,

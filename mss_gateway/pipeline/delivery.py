@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from mss_gateway.base.errors import InvalidValue
 from mss_gateway.base.ids import message_id
 from mss_gateway.mail.compose import Letterhead, fold
 from mss_gateway.mail.dsn import Action, OriginalMessage, RecipientStatus, build_dsn
@@ -30,7 +31,7 @@ from mss_gateway.ports.records import (
 from mss_gateway.rules import texts
 from mss_gateway.rules.actions import Accept, Bounce
 from mss_gateway.rules.facts import MessageFacts
-from mss_gateway.rules.ins import mask_text
+from mss_gateway.rules.ins import correlation, mask_text, parse_ins
 from mss_gateway.rules.routing import Route, route
 
 from .bodies import prepare_body
@@ -49,28 +50,38 @@ class Draft:
     now: float
 
 
-async def build(draft: Draft, hostname: str, executor: Executor, new_id: Callable[[], str]) -> Delivery:
+@dataclass(frozen=True, slots=True)
+class Stationery:
+    """What every delivery is written with: our name, the key of patients' marks, threads, new ids."""
+
+    hostname: str
+    correlation_key: bytes
+    executor: Executor
+    new_id: Callable[[], str]
+
+
+async def build(draft: Draft, stationery: Stationery) -> Delivery:
     """Everything that the commit of this message holds (RTE-4)."""
     plan = route(draft.decided)
     parts = []
     if plan.local or plan.relay:
-        parts.append(await _message(draft, plan, hostname, executor))
+        parts.append(await _message(draft, plan, stationery))
     for bounce in plan.bounces:
-        report = await _report(draft, bounce, hostname, executor, new_id())
+        report = await _report(draft, bounce, stationery)
         if report is not None:
             parts.append(report)
     return Delivery(
         parts=tuple(parts),
         channels=tuple(ChannelChange(c.patient, c.bal, c.state, c.cause) for c in plan.channels),
         guards=tuple(ChannelGuard(g.patient, g.bal, g.version) for g in plan.guards),
-        trace=tuple(_trace(draft, plan)),
+        trace=tuple(_trace(draft, plan, stationery.correlation_key)),
     )
 
 
-async def _message(draft: Draft, plan: Route, hostname: str, executor: Executor) -> Part:
+async def _message(draft: Draft, plan: Route, stationery: Stationery) -> Part:
     envelope = draft.transaction.envelope
-    header = _prefix(draft, plan, hostname) + draft.spooled.header
-    body = await prepare_body(header, draft.spooled.text, executor)
+    header = _prefix(draft, plan, stationery.hostname) + draft.spooled.header
+    body = await prepare_body(header, draft.spooled.text, stationery.executor)
     sender = str(envelope.sender) if envelope.sender else ""
     return Part(
         body=body,
@@ -113,14 +124,13 @@ def _prefix(draft: Draft, plan: Route, hostname: str) -> bytes:
     )
 
 
-async def _report(
-    draft: Draft, bounce: Bounce, hostname: str, executor: Executor, unique: str
-) -> Part | None:
+async def _report(draft: Draft, bounce: Bounce, stationery: Stationery) -> Part | None:
     """The automatic mail of PAT-2: a null return path, to the sender, here or through the queue (RCP-6)."""
     sender = draft.transaction.sender
     if sender is None:
         return None
     envelope = draft.transaction.envelope
+    hostname, unique = stationery.hostname, stationery.new_id()
     asked = next((r for r, _ in draft.decided if r.address.key == bounce.recipient.key), None)
     head = Letterhead(
         sender=f"postmaster@{hostname}",
@@ -139,13 +149,13 @@ async def _report(
     octets = build_dsn(head, bounce.text, hostname, (status,), original)
     octets = return_path("") + octets
     size = header_size(octets)
-    body = await prepare_body(octets[:size], octets[size:], executor)
+    body = await prepare_body(octets[:size], octets[size:], stationery.executor)
     if sender.box is not None:
         return Part(body, draft.now, placements=(Placement(sender.box.id),))
     return Part(body, draft.now, outbox=(OutboxEntry("", Recipient(sender.address)),))
 
 
-def _trace(draft: Draft, plan: Route) -> list[TraceLine]:
+def _trace(draft: Draft, plan: Route, key: bytes) -> list[TraceLine]:
     """One line for the message, and one for each thing that ops look for by itself (AUD-2)."""
     transaction = draft.transaction
 
@@ -174,13 +184,27 @@ def _trace(draft: Draft, plan: Route) -> list[TraceLine]:
             f"channel-{change.state.value}",
             cause=change.cause,
             patient=mask_text(change.patient),
+            mark=patient_mark(change.patient, key),
             bal=change.bal,
         )
         for change in plan.channels
     ]
     lines += [
-        line("bounced", kind=bounce.kind, recipient=mask_text(str(bounce.recipient)))
+        line(
+            "bounced",
+            kind=bounce.kind,
+            recipient=mask_text(str(bounce.recipient)),
+            mark=patient_mark(str(bounce.recipient), key),
+        )
         for bounce in plan.bounces
     ]
     lines += [line("discarded", reason=discard.reason) for discard in plan.discards]
     return lines
+
+
+def patient_mark(address: str, key: bytes) -> str:
+    """What stands for this patient in every trace line; empty for an address that is no INS (INS-7)."""
+    try:
+        return correlation(parse_ins(address.partition("@")[0]), key)
+    except InvalidValue:
+        return ""

@@ -21,7 +21,7 @@ from mss_gateway.ports.store import Deliveries, StaleChannel, StoreError, StoreF
 from mss_gateway.rules.facts import Caller, MessageFacts
 from mss_gateway.rules.policy import Accept, decide
 
-from .delivery import Draft, build
+from .delivery import Draft, Stationery, build
 from .gather import Gather
 from .notes import Notes
 from .spool import Spool, Spooled
@@ -43,10 +43,14 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class IntakeOptions:
-    """`hostname` goes into trace headers, reports and Message-IDs; `spool` is on the store's own file system."""
+    """`hostname` goes into trace headers, reports and Message-IDs; `spool` is on the store's own file system.
+
+    `correlation_key` makes the marks that stand for patients in traces (INS-7).
+    """
 
     hostname: str
     spool: Path
+    correlation_key: bytes
 
 
 class Intake:
@@ -69,6 +73,7 @@ class Intake:
         self._executor = executor
         self._options = options
         self._clock = clock or Clock()
+        self._stationery = Stationery(options.hostname, options.correlation_key, executor, self.new_id)
 
     def new_id(self) -> str:
         """A new transaction id, sortable by time."""
@@ -136,7 +141,7 @@ class Intake:
             if isinstance(decided, Refuse):
                 return decided
             draft = Draft(transaction, spooled, facts, tuple(decided), now)
-            delivery = await build(draft, self._options.hostname, self._executor, self.new_id)
+            delivery = await build(draft, self._stationery)
             try:
                 placed = await self._store.accept(delivery)
             except StaleChannel:

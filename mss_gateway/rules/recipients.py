@@ -7,14 +7,14 @@ from mss_gateway.base.errors import InvalidValue, Refuse
 from . import texts
 from .facts import BoxState, CallerKind, Facts, Place, Realm
 from .ins import parse_ins
-from .senders import PATIENT_PLACES
+from .senders import PATIENT_PLACES, from_patient
 
 
 def outside(facts: Facts) -> Refuse | None:
     """RTE-3: nothing ever leaves the trust space."""
     if facts.recipient is None or facts.recipient.place is not Place.OUTSIDE:
         return None
-    if _from_patient(facts):
+    if from_patient(facts):
         return Refuse(550, "5.7.1", texts.PATIENT_TO_OUTSIDE, "patient-to-outside")
     return Refuse(550, "5.7.1", "The recipient's domain is outside the trust space", "outside-trust-space")
 
@@ -30,7 +30,7 @@ def relay_denied(facts: Facts) -> Refuse | None:
 
 def patient_to_patient(facts: Facts) -> Refuse | None:
     """CHN-7: patients do not write to each other."""
-    if facts.recipient is None or not _from_patient(facts) or facts.recipient.place not in PATIENT_PLACES:
+    if facts.recipient is None or not from_patient(facts) or facts.recipient.place not in PATIENT_PLACES:
         return None
     return Refuse(550, "5.7.1", texts.PATIENT_TO_PATIENT, "patient-to-patient")
 
@@ -54,13 +54,12 @@ def patient_address(facts: Facts) -> Refuse | None:
 
 
 def box_exists(facts: Facts) -> Refuse | None:
-    """RTE-1: an unknown mailbox of a hosted domain."""
-    if (
-        facts.recipient is None
-        or facts.recipient.place is not Place.HOSTED
-        or facts.recipient.box is not None
-    ):
+    """RTE-1, INS-3: an unknown mailbox of a hosted domain, or a service address that is not set up."""
+    recipient = facts.recipient
+    if recipient is None or recipient.box is not None:
         return None
+    if recipient.place is not Place.HOSTED and not _is_service(facts):
+        return None  # an absent patient is PAT-2's affair
     return Refuse(550, "5.1.1", "There is no such mailbox here", "unknown-box")
 
 
@@ -90,7 +89,8 @@ def patient_is_closed(facts: Facts) -> bool:
     return recipient.box is None or recipient.box.state is BoxState.CLOSED
 
 
-def _from_patient(facts: Facts) -> bool:
-    if facts.caller.kind is CallerKind.PATIENT:
-        return True
-    return facts.sender is not None and facts.sender.place in PATIENT_PLACES
+def _is_service(facts: Facts) -> bool:
+    recipient = facts.recipient
+    if recipient is None or recipient.place is not Place.PATIENT_HOSTED:
+        return False
+    return recipient.address.local.lower() in facts.house.patient_service_locals

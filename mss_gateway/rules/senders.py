@@ -15,6 +15,13 @@ def _refuse(public: str, reason: str) -> Refuse:
     return Refuse(550, "5.7.1", public, reason)
 
 
+def from_patient(facts: Facts) -> bool:
+    """Whether a patient writes: by login, or by an address of the patient domain (CHN-6, CHN-7)."""
+    if facts.caller.kind is CallerKind.PATIENT:
+        return True
+    return facts.sender is not None and facts.sender.place in PATIENT_PLACES
+
+
 def null_sender(facts: Facts) -> Refuse | None:
     """TRU-7: the null sender is for operators and for ourselves, never for a login."""
     if facts.sender is not None or facts.caller.kind in (CallerKind.OPERATOR, CallerKind.GATEWAY):
