@@ -118,7 +118,7 @@ def revoked_certificate(stage: Stage) -> str:
     """TRU-2: the certificate's DN is listed, and yet it is refused."""
     credential = stage.handout.refused["revoked"]
     message = stage.message("r", f"a@{credential.domain}", stage.professional.address, "x", "x\n")
-    return expect_refusal(lambda: wire.deliver(stage.handout, credential, message))
+    return expect_refusal(lambda: wire.deliver(stage.handout, credential, message), "certificate revoked")
 
 
 def unlisted_dn(stage: Stage) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import re
 import smtplib
 import ssl
 import time
@@ -90,7 +91,7 @@ class Session:
                 f"{refusal.smtp_code} {text.decode() if isinstance(text, bytes) else text}"
             ) from None
         except (smtplib.SMTPServerDisconnected, ConnectionError, ssl.SSLError) as broken:
-            raise Refused(f"TLS: {broken}") from None
+            raise Refused(f"refused in the TLS handshake: {_alert(str(broken))}") from None
 
     def command(self, verb: str, argument: str) -> str:
         """One command; return the reply line or raise `Refused` when it is not 2xx or 3xx."""
@@ -108,6 +109,12 @@ class Session:
         if code != 250:
             raise Refused(f"{code} {text.decode()}")
         return f"{code} {text.decode()}"
+
+
+def _alert(error: str) -> str:
+    """The alert inside of OpenSSL's words, which Python wraps in its own."""
+    found = re.search(r"alert ([a-z ]+)", error)
+    return found[1].strip() if found else error
 
 
 def address_of(message: EmailMessage, field: str) -> str:

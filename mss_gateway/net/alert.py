@@ -1,9 +1,8 @@
-"""Lets a refused peer read its TLS alert: asyncio drops the connection with the alert still unsent.
+"""Lets a refused peer read its TLS alert: both loops drop the connection with the alert still unsent (TRU-1).
 
-A context made for servers takes `AlertingObject` as its `sslobject_class`; whoever starts the handshake
-names the plain transport in `raw_transport` beforehand. Then "certificate revoked" reaches the peer's log
-instead of a connection reset (TRU-1). uvloop makes the object outside the task's context, so there the
-peer still sees the reset; the reason is in our own log on both loops.
+A context made for servers takes `AlertingObject` as its `sslobject_class`; it hangs what OpenSSL still had to
+say on the exception. `Farewell` keeps the socket open beside the transport and sends it, so that "certificate
+revoked" reaches the peer's log instead of a connection reset.
 """
 
 from __future__ import annotations
@@ -11,43 +10,58 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import ssl
-from contextvars import ContextVar
 from typing import Any
 
-raw_transport: ContextVar[asyncio.WriteTransport | None] = ContextVar("raw_transport", default=None)
-"""The transport below TLS, set in the task that calls `loop.start_tls` just before it does."""
+LINGER = 1.0  # seconds that a refused peer has to read its alert before the socket is closed
 
 
 class AlertingObject(ssl.SSLObject):
-    """An SSLObject that sends what OpenSSL still had to say when its handshake fails."""
+    """An SSLObject whose failed handshake leaves its alert as the attribute `alert` of the error."""
 
     _outgoing: ssl.MemoryBIO
-    _transport: asyncio.WriteTransport | None
 
     @classmethod
     def _create(cls, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **named: Any) -> Any:
         made = super()._create(incoming, outgoing, *args, **named)  # type: ignore[misc]
         made._outgoing = outgoing
-        made._transport = raw_transport.get()
         return made
 
     def do_handshake(self) -> None:
-        """As the parent's; raises the same errors, after the alert has been handed to the socket."""
+        """As the parent's; raises the same errors."""
         try:
             super().do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
-        except ssl.SSLError:
-            self._tell()
+        except ssl.SSLError as error:
+            error.alert = self._outgoing.read()  # type: ignore[attr-defined]
             raise
-        self._transport = None
 
-    def _tell(self) -> None:
-        alert = self._outgoing.read()
-        transport = self._transport
-        if not alert or transport is None or transport.is_closing() or transport.get_write_buffer_size():
+
+class Farewell:
+    """A second descriptor of a connection's socket, held during the handshake alone."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._socket: socket.socket | None = None
+        with contextlib.suppress(OSError, AttributeError):
+            fd = os.dup(transport.get_extra_info("socket").fileno())
+            self._socket = socket.socket(fileno=fd)
+
+    def tell(self, error: ssl.SSLError) -> None:
+        """Send the alert of a failed handshake, then close: at once it might be lost behind a reset."""
+        alert: bytes = getattr(error, "alert", b"")
+        held, self._socket = self._socket, None
+        if held is None:
             return
-        # Past the transport: both loops throw away what they still hold when a handshake fails.
         with contextlib.suppress(OSError):
-            os.write(transport.get_extra_info("socket").fileno(), alert)
+            held.setblocking(False)
+            held.send(alert)
+            held.shutdown(socket.SHUT_WR)
+        asyncio.get_running_loop().call_later(LINGER, held.close)
+
+    def close(self) -> None:
+        """The handshake is over: let the descriptor go. Closing it does not end the connection."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

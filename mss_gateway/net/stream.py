@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from .alert import raw_transport
+from .alert import Farewell
 
 READ_LIMIT = 256 * 1024  # octets held for a reader that is busy; reading from the socket pauses above it
 WRITE_HIGH = 256 * 1024  # octets waiting for a slow peer before `drain` waits
@@ -175,15 +175,20 @@ class Stream(asyncio.Protocol):
         self._chunks = []
         self._held = 0
         self._paused = False
-        raw_transport.set(self._transport)
+        farewell = Farewell(self._transport)
         try:
             transport = await self._loop.start_tls(
                 self._transport, self, context, server_side=True, ssl_handshake_timeout=deadline
             )
+        except ssl.SSLError as error:
+            farewell.tell(error)
+            raise
         except (ConnectionAbortedError, TimeoutError):
             raise DeadlinePassed from None
         except (ConnectionError, BrokenPipeError):
             raise StreamClosed from None
+        finally:
+            farewell.close()
         if transport is None:
             raise StreamClosed
         self._transport = transport

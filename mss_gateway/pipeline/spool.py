@@ -38,6 +38,8 @@ class Spool:
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._file: int | None = None
+        self._made = False
+        self._writing: asyncio.Future[None] | None = None
         self._written = 0
         self._header: bytes | None = None
         self.size = 0
@@ -59,11 +61,14 @@ class Spool:
             # The header stays in memory, so that the file holds the text alone and can be mapped.
             self._header = data[: header_size(data)]
             data = data[len(self._header) :]
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._write, data)
+        # The thread cannot be cancelled: `discard` waits for it, or it would write to a descriptor used anew.
+        self._writing = asyncio.get_running_loop().run_in_executor(self._executor, self._write, data)
+        await asyncio.shield(self._writing)
 
     def _write(self, data: bytes) -> None:
         if self._file is None:
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._made = True
         view = memoryview(data)
         while view:
             done = os.write(self._file, view)
@@ -93,10 +98,14 @@ class Spool:
         """Forget the message; the file goes too."""
         self._pending = []
         self._pending_size = 0
+        if self._writing is not None:
+            with contextlib.suppress(OSError):
+                await asyncio.shield(self._writing)
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        if self._written:
+        if self._made:
+            self._made = False
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
 

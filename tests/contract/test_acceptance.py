@@ -95,6 +95,61 @@ async def test_a_spool_file_is_taken_over(store: Store, tmp_path: Path, offset: 
     assert await is_whole(store, place.folder_id, place.uid, new.digest)
 
 
+@pytest.mark.req("RTE-7", "RTE-4")
+@pytest.mark.parametrize("size", [500, 5000, 20_000])
+async def test_a_spool_file_that_is_too_short_is_refused(store: Store, tmp_path: Path, size: int) -> None:
+    """A truncated body is never acknowledged as whole, however it would have been kept."""
+    box = await add_box(store)
+    path = tmp_path / "spooled"
+    path.write_bytes(b"t" * size)
+    new = body(SpoolFile(path, 0, size))
+    path.write_bytes(b"t" * (size - 1))
+    with pytest.raises(StoreError):
+        await store.accept(delivery(new, box.id))
+    assert await uids(store, await inbox(store, box.id)) == []
+
+
+@pytest.mark.req("RTE-7")
+@pytest.mark.parametrize("size", [500, 5000, 20_000])
+async def test_only_the_octets_named_of_a_spool_file_are_kept(
+    store: Store, tmp_path: Path, size: int
+) -> None:
+    """A file that goes on after the body is copied up to its end, not taken over."""
+    box = await add_box(store)
+    path = tmp_path / "spooled"
+    path.write_bytes(b"t" * size + b"beyond")
+    new = body(SpoolFile(path, 0, size))
+    (place,) = await store.accept(delivery(new, box.id))
+    assert await is_whole(store, place.folder_id, place.uid, new.digest)
+
+
+@given(
+    size=st.sampled_from([0, 1999, 2001, 9000]),
+    slices=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), max_size=8),
+)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@pytest.mark.req("RTE-7")
+def test_any_slice_of_a_text_is_that_slice(
+    back_end: BackEnd, size: int, slices: list[tuple[int, int]]
+) -> None:
+    """Reading at any place and length gives what the same slice of the octets gives."""
+    text = bytes(i * 7 % 256 for i in range(size))
+
+    async def check(folder: Path) -> None:
+        store = back_end.build(folder)
+        await store.open()
+        (place,) = await store.accept(delivery(body(text), (await add_box(store)).id))
+        (row,) = await store.rows(place.folder_id, Viewer(1), [place.uid], EVERYTHING)
+        for start, length in slices:
+            assert await store.read_text(row.body_id, start, length) == text[start : start + length]
+        await store.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(check(Path(folder)))
+
+
 @pytest.mark.req("CHN-9", "RTE-4")
 async def test_a_refused_commit_leaves_the_spool_file_for_the_next_attempt(
     store: Store, tmp_path: Path

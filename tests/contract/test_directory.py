@@ -81,3 +81,23 @@ async def test_of_two_that_provision_the_same_address_one_wins(store: Store) -> 
     (box,) = await store.boxes()
     assert len(await store.folders(box.id)) == 6
     assert await store.boxes(["PAT"]) == []
+
+
+@pytest.mark.req("BAL-3", "BAL-4", "AUD-2")
+async def test_nothing_is_tied_to_what_is_not_there(store: Store) -> None:
+    """A member, a certificate, a password or a folder for nobody is an error, and leaves no trace of success."""
+    box = await add_box(store)
+    anne = await store.add_person("anne.essai", "Anne Essai", "", "hash", trace_line("person-added"))
+    before = await store.trace()
+    calls = [
+        store.add_member(box.id, anne.id + 1, "member", trace_line()),
+        store.add_member(box.id + 1, anne.id, "member", trace_line()),
+        store.add_certificate(box.id + 1, "cn=robot", "CN=robot", trace_line()),
+        store.set_password(anne.id + 1, "other", trace_line()),
+        store.create_folder(box.id + 1, "Perdu"),
+    ]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(outcome, StoreError) for outcome in outcomes)
+    assert await store.trace() == before
+    assert await store.memberships(person_id=anne.id) == []
+    assert await store.folders(box.id + 1) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,47 @@ async def test_renaming_inbox_moves_its_messages(store: Store) -> None:
     assert (await folder_named(store, box.id, "INBOX/sous")).id
     changes = await store.changes(folder_id, ANYONE, 0)
     assert changes.vanished == (1, 2, 3)
+
+
+@pytest.mark.req("IMP-1")
+async def test_rename_onto_names_of_inferiors_changes_nothing(store: Store) -> None:
+    """When an inferior's new name is taken, `FolderExists`, and every folder keeps its name."""
+    box = await add_box(store)
+    for name in ("a/x", "b/x"):
+        await store.create_folder(box.id, name)
+    await store.delete_folder((await folder_named(store, box.id, "b")).id)
+    before = await store.folders(box.id)
+    with pytest.raises(FolderExists):
+        await store.rename_folder((await folder_named(store, box.id, "a")).id, "b")
+    assert await store.folders(box.id) == before
+
+
+@pytest.mark.req("IMP-1")
+async def test_rename_below_itself_leaves_a_new_folder_of_the_old_name(store: Store) -> None:
+    """The folder and its inferiors go one level down; the parent they need is made, with a new UIDVALIDITY."""
+    box = await add_box(store)
+    await store.create_folder(box.id, "a/b/c")
+    top, low = await folder_named(store, box.id, "a"), await folder_named(store, box.id, "a/b/c")
+    await fill(store, top.id, 2)
+    await store.rename_folder(top.id, "a/b2")
+    names = {folder.name: folder for folder in await store.folders(box.id)}
+    assert (names["a/b2"].id, names["a/b2/b/c"].id) == (top.id, low.id)
+    assert names["a"].uid_validity > low.uid_validity
+    assert (await uids(store, names["a"].id), await uids(store, top.id)) == ([], [1, 2])
+
+
+@pytest.mark.req("IMP-1")
+async def test_a_store_made_anew_gives_later_uidvalidities(back_end: BackEnd, tmp_path: Path) -> None:
+    """A client that knew folders of a store since lost must not take its cache for the new one's messages."""
+    begun = int(time.time())
+    store = back_end.build(tmp_path / "anew")
+    await store.open()
+    box = await add_box(store)
+    validities = [folder.uid_validity for folder in await store.folders(box.id)]
+    assert len(set(validities)) == len(validities)
+    assert min(validities) >= begun
+    assert max(validities) < 2**32
+    await store.close()
 
 
 @pytest.mark.req("IMP-1")

@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import ssl
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from mss_gateway.base.errors import Refuse
-from mss_gateway.net.alert import raw_transport
+from mss_gateway.net.listener import Listener, ListenerOptions
+from mss_gateway.net.stream import Stream
 from mss_gateway.trust.guard import Trust
 from tests.support.foreign import require_program
 from tests.support.pki import SERVER_ONLY, Issued
@@ -57,25 +60,22 @@ async def visited(world: World, trust: Trust, issued: Issued | None, *extra: str
     """What `openssl s_client` prints against our context, and how each of its connections was judged."""
     judged: list[str] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            for reply in (b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"220 go\r\n"):
-                writer.write(reply)
-                if reply[3:4] == b"-" or reply.startswith(b"220 mx"):
-                    await reader.readline()
-            raw_transport.set(writer.transport)
-            await writer.start_tls(trust.mta_context())
-            session: ssl.SSLObject = writer.get_extra_info("ssl_object")
-            der = session.getpeercert(True)
-            peer = trust.identify(der) if der else None
-            reused = "resumed " if session.session_reused else ""
-            judged.append(reused + (peer.reason if isinstance(peer, Refuse) else "in" if peer else "nobody"))
-            await reader.read(1)
-            writer.close()
+    async def serve(stream: Stream) -> None:
+        stream.write(b"220 mx\r\n")
+        await stream.read(10.0)
+        stream.write(b"250-mx\r\n250 STARTTLS\r\n")
+        await stream.read(10.0)
+        stream.write(b"220 go\r\n")
+        with contextlib.suppress(ssl.SSLError):
+            await stream.start_tls(trust.mta_context(), 10.0)
+            assert stream.tls is not None
+            peer = trust.identify(stream.tls.peer) if stream.tls.peer else None
+            judged.append(peer.reason if isinstance(peer, Refuse) else "in" if peer else "nobody")
+            await stream.read(10.0)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with asyncio.TaskGroup() as group:
+        listener = Listener(ListenerOptions("mta", "127.0.0.1", 0), serve, group)
+        port = await listener.open()
         command = [require_program("openssl"), "s_client", "-connect", f"127.0.0.1:{port}"]
         command += ["-starttls", "smtp", "-ign_eof", "-CAfile", str(world.folder / "ca.pem"), *extra]
         if issued is not None:
@@ -85,12 +85,24 @@ async def visited(world: World, trust: Trust, issued: Issued | None, *extra: str
             *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         output, _ = await asyncio.wait_for(client.communicate(b"x"), 30)
+        await listener.drain(5.0)
     return output.decode("utf-8", "replace"), judged
 
 
 @pytest.mark.req("TRU-1")
-async def test_s_client_is_told_by_its_alert(world: World) -> None:
+@pytest.mark.parametrize(
+    "loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+def test_s_client_is_told_by_its_alert(
+    world: World, loop_factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
     """A listed operator is in; each bad certificate gets the alert of its kind, and never reaches the dialogue."""
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(alerts(world))
+
+
+async def alerts(world: World) -> None:
+    """The visits of the test above."""
     organisations = world.pki.organisations
     good, revoked = organisations.issue(THEIRS), organisations.issue(THEIRS)
     world.put_crls([revoked])
