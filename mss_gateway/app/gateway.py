@@ -21,6 +21,7 @@ from mss_gateway.settings.checks import DOORS, endpoint
 from mss_gateway.smtpd.door import SmtpDoor
 from mss_gateway.smtpd.options import SmtpOptions
 
+from .loop import settle_memory
 from .parts import Parts, parts
 
 TRUST_POLL = 5.0  # seconds between two looks at certificates, CRLs and the trusted list
@@ -50,6 +51,7 @@ async def run(
             ports = {name: port for name, listener in listeners for port in [await listener.open()]}
             await control.open()
             background = [group.create_task(built.notes.run()), group.create_task(_watch_trust(built))]
+            settle_memory()
             if signals:
                 _signals(built, stop, group)
             built.log.info(Event.GATEWAY_STARTED, **ports)

@@ -6,6 +6,7 @@ import asyncio
 import asyncio.sslproto
 import contextlib
 import ctypes
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,13 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
         return asyncio.new_event_loop
     tune_malloc()
     return uvloop.new_event_loop
+
+
+def settle_memory() -> None:
+    """Called once everything stands: what lives as long as the process is not looked at by each collection."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def tune_malloc() -> None:

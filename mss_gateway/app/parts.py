@@ -107,6 +107,7 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         yield Parts(
             settings, log, store, trust, book, notes, hub, login, intake, Filing(intake, executor), table
         )
+        await intake.finish()
         await notes.flush()
     finally:
         await store.close()

@@ -46,6 +46,9 @@ async def logout(session: Session, request: Request) -> None:
     session.core.tagged(Ending.OK, "done")
 
 
+LOGIN_FAILURES = 5  # wrong logins of one connection; the last one ends it, so that guessing costs a handshake
+
+
 async def login(session: Session, request: Request) -> None:
     """LOGIN; the core has refused it without TLS (ACC-1)."""
     command = request.command
@@ -84,6 +87,9 @@ def _enter(session: Session, outcome: Principal | Refuse) -> None:
         session.parts.filing.note_refusal(session.stream.host, outcome.reason)
         code = b"UNAVAILABLE" if outcome.temporary else b"AUTHENTICATIONFAILED"
         session.core.tagged(Ending.NO, outcome.public, code=code)
+        session.failed_logins += 1
+        if session.failed_logins >= LOGIN_FAILURES:
+            session.core.bye("too many failed logins")
         return
     session.principal = outcome
     # The capabilities change with the login; most clients read them here (RFC 9051 section 7.1).

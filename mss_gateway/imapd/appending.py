@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mss_gateway.base.errors import Refuse
 from mss_gateway.pipeline.spool import Spool
 from mss_gateway.ports.mailboxes import Folder, NewAppend, NoSuchFolder, Viewer
-from mss_gateway.ports.store import StoreFull
+from mss_gateway.ports.store import StoreError, StoreFull
 from mss_gateway.protocol.imap import Ending, Request, responses
 from mss_gateway.protocol.imap.commands import Append
 
@@ -37,6 +37,10 @@ async def begin(session: Session, request: Request) -> Appending | None:
         box, folder = await find(session, command.mailbox, TRYCREATE)
     except CommandFailed as failure:
         session.core.refuse_literal(failure.ending, failure.text, code=failure.code)
+        return None
+    except StoreError:
+        # Never `tagged` here: the literal that follows would be read as commands.
+        session.core.refuse_literal(Ending.NO, "not possible now, try again later", code=b"UNAVAILABLE")
         return None
     session.core.accept_literal()
     return Appending(command, folder, session.viewer(box), session.parts.filing.new_spool())

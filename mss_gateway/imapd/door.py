@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -80,6 +81,8 @@ class ImapDoor:
             self.parts.log.debug(Event.IMAP_LOST, peer=stream.host)
         except ssl.SSLError as error:
             self.parts.login.handshake_failed(stream, error)
+        except Exception as error:  # our own bug must end this connection, never the listeners' task group
+            self.parts.log.fault(Event.IMAP_FAULT, error, peer=stream.host)
         finally:
             await connection.end()
 
@@ -95,6 +98,7 @@ class Connection:
         self._session = Session(self._core, stream, door.parts)
         self._appending: appending.Appending | None = None
         self._idling = False
+        self._started = time.monotonic()
 
     async def run(self) -> None:
         """Speak until one side ends it."""
@@ -142,7 +146,12 @@ class Connection:
 
     def _deadline(self) -> float:
         deadlines = self._door.parts.options.deadlines
-        return deadlines.login if self._session.principal is None else deadlines.command
+        if self._session.principal is None:
+            # In all, however the octets are spread: a slow peer must not hold a connection before its login.
+            return max(0.0, self._started + deadlines.login - time.monotonic())
+        if self._appending is not None or self._core.buffered:
+            return deadlines.literal
+        return deadlines.command
 
     async def _guarded(self, event: object) -> None:
         """Run one event; a refusal becomes NO or BAD, our own fault a BYE that tells nothing."""

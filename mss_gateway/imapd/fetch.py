@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from mss_gateway.net.stream import StreamClosed
+from mss_gateway.observe.events import Event
 from mss_gateway.ports.mailboxes import FlagChange, MessageRow, Want
+from mss_gateway.ports.store import StoreError
 from mss_gateway.protocol.imap import Ending, Request, fetching
 from mss_gateway.protocol.imap.commands import Fetch
 from mss_gateway.protocol.imap.fetchitems import (
@@ -122,19 +125,38 @@ async def _send_bodies(
             continue
         learn_keywords(session, selected, row.flags)
         reader = sections.Reader(session, row, texts.get(row.body_id))
-        session.send(fetching.fetch_head(number))
-        shown = items
-        if row.uid in seen and Attribute.FLAGS not in items:
-            shown = (*items, Attribute.FLAGS)
-        for index, item in enumerate(shown):
-            if index:
-                session.send(b" ")
-            if isinstance(item, Attribute):
-                session.send(_PIECES[item](row))
-            else:
-                await reader.send(item)
-        session.send(fetching.FETCH_TAIL)
-        await session.flush()
+        for item in items:
+            if isinstance(item, BinarySection | BinarySize):
+                reader.check(item)  # before the line begins: a NO in the middle of it would break it
+        try:
+            await _send_message(session, number, row, _shown(session, items, row.uid in seen), reader)
+        except StoreError as error:
+            # The line cannot be ended as announced, so the connection ends instead.
+            session.parts.log.fault(Event.STORE_FAULT, error, peer=session.stream.host)
+            raise StreamClosed from error
+
+
+def _shown(session: Session, items: tuple[FetchItem, ...], marked: bool) -> tuple[FetchItem, ...]:
+    """The items asked, with the new flags of a message that this FETCH has marked `\\Seen`."""
+    if not marked:
+        return items
+    added = [Attribute.FLAGS, Attribute.MODSEQ] if session.condstore else [Attribute.FLAGS]
+    return (*items, *(item for item in added if item not in items))
+
+
+async def _send_message(
+    session: Session, number: int, row: MessageRow, items: tuple[FetchItem, ...], reader: sections.Reader
+) -> None:
+    session.send(fetching.fetch_head(number))
+    for index, item in enumerate(items):
+        if index:
+            session.send(b" ")
+        if isinstance(item, Attribute):
+            session.send(_PIECES[item](row))
+        else:
+            await reader.send(item)
+    session.send(fetching.FETCH_TAIL)
+    await session.flush()
 
 
 async def _mark_seen(

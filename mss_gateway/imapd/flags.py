@@ -26,6 +26,9 @@ async def store(session: Session, request: Request) -> None:
     uids = uids_of(selected, command.numbers, uid=command.uid)
     if command.unchanged_since is not None:
         session.condstore = True
+    # What others did comes first: a silent answer says nothing, and must not hide a change of theirs.
+    await sync(session, expunges=False)
+    known = selected.modseq + 1
     outcome = await session.mailboxes.store_flags(
         selected.folder.id,
         selected.viewer,
@@ -38,7 +41,8 @@ async def store(session: Session, request: Request) -> None:
         number = selected.view.number(row.uid)
         if number is None:
             continue
-        selected.told[row.uid] = row.modseq
+        if not command.silent or row.modseq <= known:
+            selected.told[row.uid] = row.modseq
         if not command.silent:
             learn_keywords(session, selected, row.flags)
             session.send(

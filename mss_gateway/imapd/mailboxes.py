@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mss_gateway.ports.mailboxes import Folder, FolderExists
+import contextlib
+
+from mss_gateway.ports.mailboxes import Folder, FolderExists, NoSuchFolder
 from mss_gateway.ports.records import INBOX, BoxRow
 from mss_gateway.protocol.imap import Ending, Request, responses
 from mss_gateway.protocol.imap.commands import (
@@ -15,12 +17,28 @@ from mss_gateway.protocol.imap.commands import (
     Subscribe,
     Unsubscribe,
 )
-from mss_gateway.protocol.imap.matching import match_pattern
+from mss_gateway.protocol.imap.mailboxtree import Listed, Mailbox, list_mailboxes, parents, pattern_matcher
 
-from .names import everything, find, has_shared, resolve, shown
+from .names import Place, everything, find, has_shared, resolve, shown
 from .session import CommandFailed, Session
 
 CANNOT = b"CANNOT"
+FOLDERS = 1000  # mailboxes of one box: each costs a row in every LIST
+DEPTH = 20  # levels of one name
+NAME_OCTETS = 1000  # of one name in UTF-8
+
+
+async def _check_new(session: Session, place: Place) -> None:
+    """Raise `CommandFailed` for a name that cannot be made, or one mailbox too many."""
+    levels = place.name.split("/")
+    if not all(levels) or not place.name.isprintable():
+        raise CommandFailed("A level of the name is empty, or holds a control character", CANNOT)
+    if len(levels) > DEPTH or len(place.name.encode("utf-8")) > NAME_OCTETS:
+        raise CommandFailed("The name is too long or too deep", b"LIMIT")
+    known = {folder.name for folder in await session.mailboxes.folders(place.box.id)}
+    new = {place.name, *parents(place.name)} - known
+    if len(known) + len(new) > FOLDERS:
+        raise CommandFailed(f"An account holds at most {FOLDERS} mailboxes", b"LIMIT")
 
 
 async def create(session: Session, request: Request) -> None:
@@ -30,6 +48,7 @@ async def create(session: Session, request: Request) -> None:
     place = resolve(session, command.mailbox)
     if place.name.upper() == INBOX:
         raise CommandFailed("INBOX is always there", b"ALREADYEXISTS")
+    await _check_new(session, place)
     try:
         await session.mailboxes.create_folder(place.box.id, place.name, command.special_use)
     except FolderExists:
@@ -44,8 +63,6 @@ async def delete(session: Session, request: Request) -> None:
     _, folder = await find(session, command.mailbox)
     if folder.name == INBOX:
         raise CommandFailed("INBOX cannot be deleted", CANNOT)
-    if session.selected is not None and session.selected.folder.id == folder.id:
-        session.leave()
     await session.mailboxes.delete_folder(folder.id)
     session.core.tagged(Ending.OK, "deleted")
 
@@ -58,6 +75,7 @@ async def rename(session: Session, request: Request) -> None:
     target = resolve(session, command.new_name)
     if target.box.id != box.id:
         raise CommandFailed("A mailbox cannot move to another account; copy its messages", CANNOT)
+    await _check_new(session, target)
     try:
         await session.mailboxes.rename_folder(folder.id, target.name)
     except FolderExists:
@@ -80,60 +98,56 @@ async def namespace(session: Session, request: Request) -> None:
     session.core.tagged(Ending.OK, "done")
 
 
-def _attributes(folder: Folder, name: str, names: list[str], command: List) -> list[str]:
-    """What LIST shows of a folder: children always, special use and subscription as asked (RFC 5258)."""
-    has_children = any(other.startswith(f"{name}/") for other in names)
-    attributes = ["\\HasChildren" if has_children else "\\HasNoChildren"]
-    if folder.special_use:
-        attributes.append(folder.special_use)
-    if folder.subscribed and ("SUBSCRIBED" in command.returns or "SUBSCRIBED" in command.selection):
-        attributes.append("\\Subscribed")
-    return attributes
-
-
 async def list_(session: Session, request: Request) -> None:
-    """LIST with its extensions."""
+    """LIST with its extensions (RFC 5258, RFC 5819, RFC 6154)."""
     command = request.command
     assert isinstance(command, List)
     if command.patterns == ("",) and not command.extended:
         session.send(responses.delimiter())
         session.core.tagged(Ending.OK, "done")
         return
-    patterns = [command.reference + pattern for pattern in command.patterns]
     listed = await everything(session)
-    names = [name for name, _, _ in listed]
+    there = {name: (folder, box) for name, folder, box in listed}
+    lines = list_mailboxes(
+        _tree(listed),
+        pattern_matcher(command.reference, command.patterns),
+        selection=command.selection,
+        returns=command.returns,
+    )
     utf8 = session.core.utf8
-    for name, folder, box in listed:
-        if "SUBSCRIBED" in command.selection and not folder.subscribed:
-            continue
-        if "SPECIAL-USE" in command.selection and not folder.special_use:
-            continue
-        if not any(match_pattern(pattern, name) for pattern in patterns):
-            continue
-        session.send(responses.listing(name, _attributes(folder, name, names, command), utf8=utf8))
-        if command.status:
-            await _send_status(session, name, folder, box, command.status)
-    for parent in _unnamed_parents(names):
-        if not command.selection and any(match_pattern(pattern, parent) for pattern in patterns):
-            session.send(responses.listing(parent, ["\\Noselect", "\\HasChildren"], utf8=utf8))
+    for line in lines:
+        session.send(
+            responses.listing(line.name, _shown_attributes(line), utf8=utf8, child_info=line.child_info)
+        )
+        if command.status and line.exists:
+            folder, box = there[line.name]
+            # A folder that another session has just deleted is listed all the same, without its counters.
+            with contextlib.suppress(NoSuchFolder):
+                await _send_status(session, line.name, folder, box, command.status)
     session.core.tagged(Ending.OK, "done")
 
 
-def _unnamed_parents(names: list[str]) -> list[str]:
-    """Parents that are no folders themselves: `Shared` and each shared box."""
-    known = set(names)
-    parents = {name[:at] for name in names for at, char in enumerate(name) if char == "/"}
-    return sorted(parents - known)
+def _tree(listed: list[tuple[str, Folder, BoxRow]]) -> list[Mailbox]:
+    return [Mailbox(name, folder.special_use, folder.subscribed) for name, folder, _ in listed]
+
+
+def _shown_attributes(line: Listed) -> tuple[str, ...]:
+    """`\\Noselect` beside `\\NonExistent`, for clients that know only the former (RFC 5258 section 3)."""
+    return line.attributes if line.exists else (*line.attributes, "\\Noselect")
 
 
 async def lsub(session: Session, request: Request) -> None:
-    """LSUB (RFC 3501 section 6.3.9)."""
+    """LSUB; with `%`, an unsubscribed parent stands for its children as `\\Noselect` (RFC 3501 section 6.3.9)."""
     command = request.command
     assert isinstance(command, Lsub)
-    pattern = command.reference + command.pattern
-    for name, folder, _ in await everything(session):
-        if folder.subscribed and match_pattern(pattern, name):
-            session.send(responses.listing(name, [], utf8=session.core.utf8, verb=b"LSUB"))
+    lines = list_mailboxes(
+        _tree(await everything(session)),
+        pattern_matcher(command.reference, (command.pattern,)),
+        selection=frozenset({"SUBSCRIBED", "RECURSIVEMATCH"} if "%" in command.pattern else {"SUBSCRIBED"}),
+    )
+    for line in lines:
+        attributes = () if "\\Subscribed" in line.attributes else ("\\Noselect",)
+        session.send(responses.listing(line.name, attributes, utf8=session.core.utf8, verb=b"LSUB"))
     session.core.tagged(Ending.OK, "done")
 
 

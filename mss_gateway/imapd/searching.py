@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from mss_gateway.mail.dates import parse_date
 from mss_gateway.mail.message import Header
@@ -49,6 +50,11 @@ class Found:
         date = Header(self.row.header or b"").first(b"date")
         return parse_date(date) if date else None
 
+    def forget(self) -> None:
+        """Let the octets go; what identifies the message stays."""
+        self.body = b""
+        self.row = replace(self.row, header=None, structure=None)
+
     def texts(self) -> str:
         """The text parts, decoded."""
         return readable_text(self.row, self.body)
@@ -64,7 +70,7 @@ async def search(session: Session, request: Request) -> None:
     matches = await _matches(session, command)
     uids = [found.uid for found in matches]
     if "SAVE" in command.returns:
-        session.folder.view.save(uids)
+        session.folder.view.save(_saved(uids, command.returns))
     numbers = uids if command.uid else [found.number for found in matches]
     highest = max((found.modseq for found in matches), default=0) if modseq_asked else None
     shown = command.returns - {"SAVE"}
@@ -76,6 +82,13 @@ async def search(session: Session, request: Request) -> None:
         session.send(responses.search(numbers, highest))
     await sync(session, expunges=command.uid)
     session.core.tagged(Ending.OK, "searched")
+
+
+def _saved(uids: list[int], returns: frozenset[str]) -> list[int]:
+    """What `$` holds: with MIN or MAX and neither ALL nor COUNT only those (RFC 5182 section 2.4)."""
+    if not uids or returns & {"ALL", "COUNT"} or not returns & {"MIN", "MAX"}:
+        return uids
+    return [uid for uid, name in ((uids[0], "MIN"), (uids[-1], "MAX")) if name in returns]
 
 
 async def _matches(session: Session, command: Search) -> list[Found]:
@@ -95,16 +108,31 @@ async def _matches(session: Session, command: Search) -> list[Found]:
     for at in range(0, len(uids), size):
         batch = uids[at : at + size]
         rows = await session.mailboxes.rows(selected.folder.id, selected.viewer, batch, frozenset(want))
-        bodies: dict[int, bytes] = {}
-        if texts:
-            bodies = await session.mailboxes.read_texts([row.body_id for row in rows], TEXT_LIMIT)
-        for row in rows:
-            number = view.number(row.uid)
-            if number is None:
-                continue
-            found = Found(row, number, bodies.get(row.body_id, b""))
-            if match(found):
-                matches.append(found)
-    for found in matches:
-        found.body = b""
+        for group in _groups(rows) if texts else [rows]:
+            bodies: dict[int, bytes] = {}
+            if texts:
+                bodies = await session.mailboxes.read_texts([row.body_id for row in group], TEXT_LIMIT)
+            for row in group:
+                number = view.number(row.uid)
+                if number is None:
+                    continue
+                found = Found(row, number, bodies.get(row.body_id, b""))
+                if match(found):
+                    found.forget()
+                    matches.append(found)
     return matches
+
+
+def _groups(rows: list[MessageRow]) -> Iterator[list[MessageRow]]:
+    """Rows whose texts together stay under the limit of one, so that a search of large messages stays flat."""
+    group: list[MessageRow] = []
+    held = 0
+    for row in rows:
+        size = row.size - row.header_size
+        if group and held + size > TEXT_LIMIT:
+            yield group
+            group, held = [], 0
+        group.append(row)
+        held += size if size <= TEXT_LIMIT else 0
+    if group:
+        yield group

@@ -49,7 +49,7 @@ class Reader:
         self._table: PartTable | None = None
 
     async def send(self, item: BodySection | BinarySection | BinarySize) -> None:
-        """Queue one item; large ones are streamed. Raises `CommandFailed` for BINARY of an unknown encoding."""
+        """Queue one item; large ones are streamed."""
         if isinstance(item, BodySection):
             await self._body(item)
         elif isinstance(item, BinarySection):
@@ -62,6 +62,12 @@ class Reader:
         else:
             data = await self._decoded(item.part)
             self._session.send(b"%b %d" % (item.label, len(data or b"")))
+
+    def check(self, item: BinarySection | BinarySize) -> None:
+        """Raise `CommandFailed` for BINARY of an encoding that is not known (RFC 3516 section 4.3)."""
+        part = find_part(self._parts(), item.part) if item.part else None
+        if part is not None and part.encoding == Encoding.UNKNOWN:
+            raise CommandFailed("The part's transfer encoding is not known", UNKNOWN_CTE)
 
     async def _body(self, item: BodySection) -> None:
         spans = self._spans(item)
@@ -129,8 +135,6 @@ class Reader:
             return _base64(data)
         if part.encoding == Encoding.QUOTED_PRINTABLE:
             return quopri.decodestring(data)
-        if part.encoding == Encoding.UNKNOWN:
-            raise CommandFailed("The part's transfer encoding is not known", UNKNOWN_CTE)
         return data
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from mss_gateway.ports.mailboxes import NoSuchFolder
 from mss_gateway.protocol.imap import Ending, Request, responses
 from mss_gateway.protocol.imap.commands import Close, Expunge, Select
 from mss_gateway.protocol.imap.tracker import SequenceView
@@ -15,7 +18,9 @@ async def select(session: Session, request: Request) -> None:
     """SELECT and EXAMINE. The folder is watched before it is read, so that no change falls in between."""
     command = request.command
     assert isinstance(command, Select)
-    session.leave()
+    if session.selected is not None:
+        session.leave()
+        session.send(responses.ok("the mailbox before is closed", b"CLOSED"))
     box, folder = await find(session, command.mailbox)
     viewer = session.viewer(box)
     selected = Selected(folder, viewer, SequenceView(), command.read_only, 0, set())
@@ -55,7 +60,8 @@ async def close(session: Session, request: Request) -> None:
     """CLOSE expunges silently; UNSELECT does not."""
     selected = session.folder
     if isinstance(request.command, Close) and not selected.read_only:
-        await session.mailboxes.expunge(selected.folder.id, selected.viewer, None)
+        with contextlib.suppress(NoSuchFolder):  # deleted by another session: nothing is left to expunge
+            await session.mailboxes.expunge(selected.folder.id, selected.viewer, None)
     session.leave()
     session.core.tagged(Ending.OK, "closed")
 

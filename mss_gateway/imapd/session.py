@@ -73,6 +73,7 @@ class Session:
         self.condstore = False
         self.rev2 = False
         self.mechanism = ""
+        self.failed_logins = 0
         self._changed: Callable[[], None] = self._note_change
 
     @property

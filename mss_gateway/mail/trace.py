@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .compose import ascii_line, fold
 from .dates import format_date
@@ -66,19 +67,31 @@ def protocol_keyword(reception: Reception) -> str:
     return f"{'UTF8' if reception.smtputf8 else ''}{base}{secure}{known}"
 
 
+@lru_cache(maxsize=4096)
+def _clauses(
+    helo: str, peer_ip: str, by: str, tls: str, cipher: str, auth: str, keyword: str, recipient: str | None
+) -> tuple[bytes, bytes]:
+    """What stands before and after the id; peers on kept connections repeat all of it."""
+    clauses = [f"from {_host(helo)} ([{_host(peer_ip)}])"]
+    if tls:
+        clauses.append(f"(using {_comment(tls)} with cipher {_comment(cipher)})")
+    if auth:
+        clauses.append(f"(authenticated by {_comment(auth)})")
+    clauses.append(f"by {_host(by)} with {keyword} id")
+    before = fold("Received", "\r\n ".join(clauses)).removesuffix(b"\r\n") + b" "
+    if recipient and not re.search(r"[<>\s;]", recipient):
+        return before, b"\r\n for <" + recipient.encode("utf-8", "replace") + b">;\r\n "
+    return before, b";\r\n "
+
+
 def received(reception: Reception) -> bytes:
     """Return the Received field: peer, TLS version and cipher, type of identity, protocol, id, date."""
-    clauses = [f"from {_host(reception.helo)} ([{_host(reception.peer_ip)}])"]
-    if reception.tls:
-        clauses.append(f"(using {_comment(reception.tls)} with cipher {_comment(reception.cipher)})")
-    if reception.auth:
-        clauses.append(f"(authenticated by {_comment(reception.auth)})")
-    clauses.append(f"by {_host(reception.by)} with {protocol_keyword(reception)} id {_comment(reception.id)}")
-    if reception.recipient and not re.search(r"[<>\s;]", reception.recipient):
-        clauses.append(f"for <{reception.recipient}>")
-    clauses[-1] += ";"
-    clauses.append(format_date(reception.at, reception.offset))
-    return fold("Received", "\r\n ".join(clauses))
+    one = reception
+    before, after = _clauses(
+        one.helo, one.peer_ip, one.by, one.tls, one.cipher, one.auth, protocol_keyword(one), one.recipient
+    )
+    date = format_date(one.at, one.offset).encode("ascii")
+    return b"".join((before, _comment(one.id).encode("ascii"), after, date, b"\r\n"))
 
 
 def _value(text: str) -> str:
@@ -89,6 +102,7 @@ def _value(text: str) -> str:
     return f'"{escaped}"'
 
 
+@lru_cache(maxsize=4096)
 def authentication_results(authserv_id: str, results: tuple[AuthResult, ...]) -> bytes:
     """Return the Authentication-Results field (RFC 8601); `none` when no method was tried."""
     if not results:

@@ -42,11 +42,13 @@ class AlertingObject(ssl.SSLObject):
 class Farewell:
     """A second descriptor of a connection's socket, held during the handshake alone."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, connection: asyncio.Transport | socket.socket | None) -> None:
         self._socket: socket.socket | None = None
+        plain = connection
+        if connection is not None and not isinstance(connection, socket.socket):
+            plain = connection.get_extra_info("socket")
         with contextlib.suppress(OSError, AttributeError):
-            fd = os.dup(transport.get_extra_info("socket").fileno())
-            self._socket = socket.socket(fileno=fd)
+            self._socket = socket.socket(fileno=os.dup(plain.fileno()))  # type: ignore[union-attr]
 
     def tell(self, error: ssl.SSLError) -> None:
         """Send the alert of a failed handshake, then close: at once it might be lost behind a reset."""

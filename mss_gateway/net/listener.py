@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from .gate import Gate, GateOptions
 from .stream import Stream
+
+ACCEPTS = 64  # connections taken in one turn of the loop
+REST = 1.0  # seconds
 
 Serve = Callable[[Stream], Awaitable[None]]
 """What a door does with one connection; it never raises."""
@@ -16,7 +20,7 @@ Serve = Callable[[Stream], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class ListenerOptions:
-    """Where to listen. `implicit_tls` holds back reading until the door has made the handshake."""
+    """Where to listen. With `implicit_tls` nothing is read before the door makes the handshake."""
 
     name: str
     host: str
@@ -37,20 +41,51 @@ class Listener:
         self._gate = Gate(options.caps)
         self._streams: set[Stream] = set()
         self._server: asyncio.Server | None = None
+        self._socket: socket.socket | None = None
         self._empty = asyncio.Event()
         self._empty.set()
 
     async def open(self) -> int:
         """Start to listen and return the port; raises OSError when the address cannot be had."""
         loop = asyncio.get_running_loop()
+        options = self.options
+        if options.implicit_tls:
+            self._socket = listening_socket(options.host, options.port, options.backlog)
+            loop.add_reader(self._socket, self._accept_raw)
+            return int(self._socket.getsockname()[1])
         self._server = await loop.create_server(
-            lambda: Stream(self._accept, hold=self.options.implicit_tls),
-            self.options.host,
-            self.options.port,
-            backlog=self.options.backlog,
+            lambda: Stream(self._accept),
+            options.host,
+            options.port,
+            backlog=options.backlog,
             reuse_address=True,
         )
         return int(self._server.sockets[0].getsockname()[1])
+
+    def _accept_raw(self) -> None:
+        """Take what waits. A transport would read the ClientHello before the handshake is asked for."""
+        assert self._socket is not None
+        for _ in range(ACCEPTS):
+            try:
+                connection, peer = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:
+                self._rest()
+                return
+            connection.setblocking(False)
+            self._accept(Stream(raw=connection, peer=(str(peer[0]), int(peer[1]))))
+
+    def _rest(self) -> None:
+        """No descriptor left: look again in a moment instead of spinning."""
+        loop = asyncio.get_running_loop()
+        if self._socket is not None:
+            loop.remove_reader(self._socket)
+            loop.call_later(REST, self._resume)
+
+    def _resume(self) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().add_reader(self._socket, self._accept_raw)
 
     @property
     def connections(self) -> int:
@@ -82,6 +117,10 @@ class Listener:
         """Close the listening socket; connections go on."""
         if self._server is not None:
             self._server.close()
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
 
     async def drain(self, deadline: float) -> None:
         """Let transactions finish, end idle connections, cut the rest after `deadline` seconds."""
@@ -93,3 +132,11 @@ class Listener:
                 await self._empty.wait()
         for stream in list(self._streams):
             stream.abort()
+
+
+def listening_socket(host: str, port: int, backlog: int) -> socket.socket:
+    """A non-blocking listening socket; raises OSError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.create_server((host, port), family=family, backlog=backlog)
+    made.setblocking(False)
+    return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,10 +43,17 @@ class Stream(asyncio.Protocol):
     transport's own buffers, whatever the peer does.
     """
 
-    def __init__(self, accepted: Callable[[Stream], None], *, hold: bool = False) -> None:
+    def __init__(
+        self,
+        accepted: Callable[[Stream], None] | None = None,
+        *,
+        raw: socket.socket | None = None,
+        peer: tuple[str, int] = ("", 0),
+    ) -> None:
+        """Of a transport that calls `connection_made`, or of a `raw` socket for implicit TLS."""
         self._loop = asyncio.get_running_loop()
         self._accepted = accepted
-        self._hold = hold
+        self._raw = raw
         self._transport: asyncio.Transport | None = None
         self._chunks: list[bytes] = []
         self._held = 0
@@ -60,21 +68,20 @@ class Stream(asyncio.Protocol):
         self._due = 0.0
         self._expired = False
         self._drain_asked = False
-        self.host = ""
-        self.port = 0
+        self.host, self.port = peer
         self.tls: TlsInfo | None = None
 
     # --- called by the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport. With `hold`, nothing is read before `start_tls` (implicit TLS)."""
+        """Take the transport; with implicit TLS this comes after the handshake."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(WRITE_HIGH)
+        if self._accepted is None:
+            return
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self.host, self.port = str(peer[0]), int(peer[1])
-        if self._hold:
-            self._transport.pause_reading()
         self._accepted(self)
 
     def data_received(self, data: bytes) -> None:
@@ -170,33 +177,45 @@ class Stream(asyncio.Protocol):
 
         Raises `ssl.SSLError` (the subclass tells why), `StreamClosed` or `DeadlinePassed`.
         """
-        if self._transport is None or self._lost:
+        raw, self._raw = self._raw, None
+        if self._lost or (raw is None and self._transport is None):
             raise StreamClosed
         self._chunks = []
         self._held = 0
         self._paused = False
-        farewell = Farewell(self._transport)
+        farewell = Farewell(raw or self._transport)
         try:
-            transport = await self._loop.start_tls(
-                self._transport, self, context, server_side=True, ssl_handshake_timeout=deadline
-            )
+            await self._shake_hands(raw, context, deadline)
         except ssl.SSLError as error:
             farewell.tell(error)
             raise
         except (ConnectionAbortedError, TimeoutError):
             raise DeadlinePassed from None
-        except (ConnectionError, BrokenPipeError):
+        except OSError:
             raise StreamClosed from None
         finally:
             farewell.close()
-        if transport is None:
+        if self._transport is None:
             raise StreamClosed
-        self._transport = transport
-        transport.set_write_buffer_limits(WRITE_HIGH)
-        session = transport.get_extra_info("ssl_object")
+        session = self._transport.get_extra_info("ssl_object")
         cipher = session.cipher()
         self.tls = TlsInfo(session.version() or "", cipher[0] if cipher else "", session.getpeercert(True))
         return self.tls
+
+    async def _shake_hands(self, raw: socket.socket | None, context: ssl.SSLContext, deadline: float) -> None:
+        if raw is not None:
+            await self._loop.connect_accepted_socket(
+                lambda: self, raw, ssl=context, ssl_handshake_timeout=deadline
+            )
+            return
+        assert self._transport is not None
+        transport = await self._loop.start_tls(
+            self._transport, self, context, server_side=True, ssl_handshake_timeout=deadline
+        )
+        if transport is None or self._lost:
+            raise StreamClosed
+        self._transport = transport
+        transport.set_write_buffer_limits(WRITE_HIGH)
 
     def ask_to_drain(self) -> None:
         """Make the next idle read raise `Draining`."""
@@ -232,6 +251,7 @@ class Stream(asyncio.Protocol):
     async def close(self, deadline: float = 5.0) -> None:
         """Send what is queued, then close; a peer that does not read is cut off after `deadline` seconds."""
         transport = self._transport
+        self._close_raw()
         if transport is None or self._lost:
             return
         transport.close()
@@ -239,8 +259,14 @@ class Stream(asyncio.Protocol):
 
     def abort(self) -> None:
         """Cut the connection now."""
+        self._close_raw()
         if self._transport is not None and not self._lost:
             self._transport.abort()
+
+    def _close_raw(self) -> None:
+        if self._raw is not None:
+            self._raw.close()
+            self._raw = None
 
     # --- deadlines: one timer per connection, moved lazily, since most waits end early
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -71,14 +72,25 @@ class Log:
 def _logger(options: LogOptions, stream: Any) -> Any:
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     if options.format == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=False)
         factory: Any = structlog.PrintLoggerFactory(file=stream or sys.stderr)
-        return structlog.wrap_logger(factory(), processors=[stamp, renderer], wrapper_class=_Plain)
+        return structlog.wrap_logger(factory(), processors=[stamp, _one_line], wrapper_class=_Plain)
     import orjson
 
     json = structlog.processors.JSONRenderer(serializer=orjson.dumps)
     factory = structlog.BytesLoggerFactory(file=stream or sys.stderr.buffer)
     return structlog.wrap_logger(factory(), processors=[stamp, json], wrapper_class=_Plain)
+
+
+def _one_line(_: object, __: str, fields: MutableMapping[str, Any]) -> str:
+    """`time level event field=value …`; structlog's own console costs more than accepting the message."""
+    stamp, level, event = fields.pop("timestamp"), fields.pop("level"), fields.pop("event")
+    tail = " ".join([f"{name}={_shown(value)}" for name, value in fields.items()])
+    return f"{stamp} {level:<7} {event:<20} {tail}".rstrip()
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return repr(text) if " " in text or "\n" in text or not text.isprintable() else text
 
 
 class _Plain(structlog.BoundLoggerBase):

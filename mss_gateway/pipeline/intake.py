@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from mss_gateway.observe.log import Log
 from mss_gateway.ports.records import Delivery, TraceLine
 from mss_gateway.ports.store import Deliveries, StaleChannel, StoreError, StoreFull
 from mss_gateway.rules.facts import Caller, MessageFacts
+from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.policy import Accept, decide
 
 from .delivery import Draft, Stationery, build
@@ -38,7 +40,7 @@ class Clock:
     """Time and dice of the line, so that tests can hold both."""
 
     now: Callable[[], float] = time.time
-    bits: Callable[[int], int] = random.SystemRandom().getrandbits
+    bits: Callable[[int], int] = random.getrandbits  # ids must be unique, they need not be secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Intake:
         self._executor = executor
         self._options = options
         self._clock = clock or Clock()
+        self._under_way: set[asyncio.Task[Accepted | Refuse]] = set()
         self._stationery = Stationery(options.hostname, options.correlation_key, executor, self.new_id)
 
     def new_id(self) -> str:
@@ -115,7 +118,15 @@ class Intake:
 
         The commit goes on when the caller is cancelled: a client that leaves never undoes it.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._message(transaction, spool)))
+        task = asyncio.ensure_future(self._message(transaction, spool))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def finish(self) -> None:
+        """Wait for the commits whose clients have left; a stopping gateway calls it before it closes the store."""
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))
 
     async def _message(self, transaction: Transaction, spool: Spool) -> Accepted | Refuse:
         try:
@@ -123,7 +134,10 @@ class Intake:
             outcome = spooled if isinstance(spooled, Refuse) else await self._accept(transaction, spooled)
         except StoreFull:
             outcome = FULL
-        except (StoreError, OSError) as error:
+        except OSError as error:
+            self._log.fault(Event.STORE_FAULT, error, transaction=transaction.id)
+            outcome = FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else TROUBLE
+        except StoreError as error:
             self._log.fault(Event.STORE_FAULT, error, transaction=transaction.id)
             outcome = TROUBLE
         finally:
@@ -187,7 +201,7 @@ class Intake:
                 at=self._clock.now(),
                 event="refused",
                 transaction=transaction.id if transaction else "",
-                actor=transaction.caller.name if transaction else host,
+                actor=mask_text(transaction.caller.name) if transaction else host,
                 detail={"reason": reason, "peer": host},
             )
         )

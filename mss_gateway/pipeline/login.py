@@ -15,6 +15,7 @@ from mss_gateway.ports.records import TraceLine
 from mss_gateway.ports.trust import Peers
 from mss_gateway.protocol.sasl import parse_external, parse_plain
 from mss_gateway.rules.facts import Caller, CallerKind
+from mss_gateway.rules.ins import mask_text
 
 from .notes import Notes
 
@@ -25,6 +26,9 @@ NOT_A_CLIENT = Refuse(
     535, "5.7.8", "This login needs a client certificate in the TLS handshake", "no-certificate"
 )
 UNKNOWN_MECHANISM = Refuse(504, "5.5.4", "This authentication mechanism is not offered", "unknown-mechanism")
+
+JUDGED_FOR = 1.0  # seconds; a certificate may expire that much late
+OPERATORS = 1000  # certificates remembered
 
 
 class Login:
@@ -37,14 +41,29 @@ class Login:
         self._accounts = accounts
         self._notes = notes
         self._log = log
+        self._operators: dict[bytes, tuple[float, int, Caller | Refuse]] = {}
 
     def operator(self, stream: Stream) -> Caller | Refuse:
         """The operator behind the peer's certificate (TRU-1, TRU-2, TRU-4).
 
-        Asked anew for each transaction, so that a reloaded list or CRL holds at once.
+        Judged anew for each transaction, so that a reloaded list or CRL holds at once; a judgement on
+        unchanged material is good for `JUDGED_FOR` seconds.
         """
         der = stream.tls.peer if stream.tls else None
-        peer = self._trust.identify(der) if der is not None else NO_CERTIFICATE
+        if der is None:
+            return NO_CERTIFICATE
+        now, generation = time.monotonic(), self._trust.generation
+        known = self._operators.get(der)
+        if known is not None and known[0] > now and known[1] == generation:
+            return known[2]
+        caller = self._judged(der)
+        if len(self._operators) >= OPERATORS:
+            self._operators.clear()
+        self._operators[der] = (now + JUDGED_FOR, generation, caller)
+        return caller
+
+    def _judged(self, der: bytes) -> Caller | Refuse:
+        peer = self._trust.identify(der)
         if isinstance(peer, Refuse):
             return peer
         domains = self._trust.domains_of(peer.dn_key)
@@ -88,7 +107,7 @@ class Login:
     def _traced(self, stream: Stream, how: str, outcome: Principal | Refuse) -> Principal | Refuse:
         refused = isinstance(outcome, Refuse)
         reason = outcome.reason if isinstance(outcome, Refuse) else "ok"
-        actor = stream.host if isinstance(outcome, Refuse) else outcome.login
+        actor = stream.host if isinstance(outcome, Refuse) else mask_text(outcome.login)
         self._log.info(Event.LOGIN, peer=stream.host, mechanism=how.lower(), result=reason)
         self._notes.add(
             TraceLine(

@@ -46,7 +46,7 @@ class NewBody:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Put the body into a folder of a box: by name, created with this special use when absent."""
+    """Put the body into a folder of a box: by name, created when absent."""
 
     box_id: int
     folder: str = INBOX

@@ -32,6 +32,10 @@ class PeerName(Protocol):
 class Peers(TrustedDomains, Protocol):
     """What a peer's certificate is worth at this moment (TRU-1, TRU-2)."""
 
+    @property
+    def generation(self) -> int:
+        """Grows with every change of authorities, CRLs or list."""
+
     def identify(self, der: bytes) -> PeerName | Refuse:
         """Whom a client's certificate (DER) speaks for, checked by what is in force now."""
 

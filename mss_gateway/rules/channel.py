@@ -10,7 +10,7 @@ from mss_gateway.mail.address import Address
 from . import texts
 from .actions import Action, AddHeader, GuardChannel, SetChannel
 from .facts import BoxType, CallerKind, ChannelState, Facts, Place
-from .senders import PATIENT_PLACES
+from .senders import PATIENT_PLACES, from_patient
 
 END_SUBJECT = "[FIN]"
 """CHN-3: exactly these five characters."""
@@ -86,11 +86,10 @@ def consequences(facts: Facts) -> tuple[Action, ...]:
     if facts.message is None or facts.sender is None or facts.recipient is None:
         return ()
     to_patient = facts.recipient.place in PATIENT_PLACES
-    from_patient = facts.sender.place in PATIENT_PLACES
-    if from_patient and not to_patient:
+    if from_patient(facts) and not to_patient:
         return (GuardChannel(facts.sender.address.key, facts.recipient.address.key, facts.channel.version),)
     # A receipt or a bounce neither opens nor closes; a patient's answer rests on the channel in any shape.
-    if to_patient and not from_patient and facts.message.report is None:
+    if to_patient and not from_patient(facts) and facts.message.report is None:
         bal = answering_bal(facts)
         if bal is None:
             return ()
@@ -103,7 +102,7 @@ def consequences(facts: Facts) -> tuple[Action, ...]:
 def patient_answer(facts: Facts) -> Refuse | None:
     """CHN-6: a patient reaches a professional through an open channel only."""
     sender, recipient = facts.sender, facts.recipient
-    if sender is None or recipient is None or sender.place not in PATIENT_PLACES:
+    if sender is None or recipient is None or not from_patient(facts):
         return None
     if recipient.place in PATIENT_PLACES or recipient.place is Place.OUTSIDE:
         return None  # other rules say no

@@ -33,9 +33,14 @@ _MONTHS = (
     "novembre",
     "décembre",
 )
+_MASK = r"\1 \2 \3 ** *** *** **"
 _FICTIVE_MONTHS = frozenset({20, *range(30, 43), *range(50, 100)})  # domain 14.1: fictitious or unknown
 _DIGITS = re.compile(r"[0-9]{6,}(?:[ABab][0-9]{6,})*")
 _ALONE = re.compile(r"[1-478][0-9]{5}[0-9ABab][0-9]{6}(?:[0-9]{2})?\Z")
+_PRINTED = re.compile(
+    r"(?<![0-9])([1-478])[ \u00a0\u202f.-]([0-9]{2})[ \u00a0\u202f.-]([0-9]{2})[ \u00a0\u202f.-][0-9][0-9ABab]"
+    r"(?:[ \u00a0\u202f.-][0-9]{3}){2}(?:[ \u00a0\u202f.-]?[0-9]{2})?(?![0-9])"
+)
 _WITHIN = re.compile(r"(?=([1-478][0-9]{5}[0-9ABab][0-9]{8}))")
 
 
@@ -121,12 +126,12 @@ def mask(matricule: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Mask everything in a text that looks like an INS: alone, in an address, or inside a longer number (INS-7).
+    """Mask everything in a text that looks like an INS: alone, printed in groups, in an address, or inside a longer number (INS-7).
 
     A run of exactly 13 or 15 is masked whatever its key; in a longer run only what has a valid key is,
     so that timestamps and message ids stay readable.
     """
-    return _DIGITS.sub(_mask_digits, text)
+    return _PRINTED.sub(_MASK, _DIGITS.sub(_mask_digits, text))
 
 
 def _mask_digits(found: re.Match[str]) -> str:
@@ -180,6 +185,5 @@ def describe(ins: Ins, this_year: int) -> str:
     """
     person = _SEXES[ins.sex]
     years = " ou ".join(str(year) for year in _centuries(ins.year, this_year))
-    years = years or f"19{ins.year:02}"
     when = f"en {_MONTHS[ins.month - 1]} {years}" if 1 <= ins.month <= 12 else f"en {years} (mois inconnu)"
     return f"{person}, {_BORN[person]} {when}, {_place(ins)}"

@@ -31,6 +31,8 @@ from mss_gateway.rules.facts import Caller
 
 from .options import Role, SmtpOptions
 
+GUESSING = Reply(421, "4.7.0", "Too many failed logins; closing")
+HARVESTING = Reply(421, "4.7.0", "Too many refused addresses; closing")
 DISK = Reply(452, "4.3.1", "No room to keep the message now; try again later")
 
 
@@ -52,6 +54,9 @@ class Conversation:
         self._started = 0.0
         self._spool: Spool | None = None
         self._mechanism = ""
+        self._failed_logins = 0
+        self._refusals = 0
+        self._waiting_since = time.monotonic()
 
     @property
     def idle(self) -> bool:
@@ -59,15 +64,26 @@ class Conversation:
         return self._transaction is None
 
     def deadline(self) -> float:
-        """Seconds that the peer may now be silent; what remains of the transaction's time bounds it."""
+        """Seconds that the peer may now take.
+
+        A command must be whole `command` seconds after the last one, however its octets are spread; content must
+        go on within `data` seconds, and what remains of the transaction's time bounds both.
+        """
         deadlines = self._options.deadlines
-        base = deadlines.command if self._spool is None else deadlines.data
-        if self._transaction is None:
-            return base
-        return max(0.0, min(base, self._started + deadlines.transaction - time.monotonic()))
+        now = time.monotonic()
+        left = deadlines.data if self._spool is not None else self._waiting_since + deadlines.command - now
+        if self._transaction is not None:
+            left = min(left, self._started + deadlines.transaction - now)
+        return max(0.0, left)
 
     async def handle(self, event: Event) -> bool:
         """Act on one event and answer it; True asks the caller for the TLS handshake."""
+        try:
+            return await self._handle(event)
+        finally:
+            self._waiting_since = time.monotonic()
+
+    async def _handle(self, event: Event) -> bool:
         match event:
             case DataChunk(data):
                 await self._chunk(data)
@@ -118,8 +134,9 @@ class Conversation:
     def _answer(self, refuse: Refuse | None) -> None:
         if refuse is None:
             self._core.accept()
-        else:
-            self._core.reply(Reply.of(refuse))
+            return
+        self._refusals += 1
+        self._core.reply(Reply.of(refuse) if self._refusals <= self._options.refusals else HARVESTING)
 
     async def _authenticate(self, mechanism: str, data: bytes | None) -> None:
         if data is None:
@@ -129,7 +146,9 @@ class Conversation:
         outcome = await self._login.authenticate(self._stream, mechanism or self._mechanism, data)
         if isinstance(outcome, Refuse):
             self._intake.note_refusal(None, self._stream.host, outcome.reason)
-            self._core.reply(Reply.of(outcome))
+            self._failed_logins += 1
+            over = self._failed_logins >= self._options.auth_failures
+            self._core.reply(GUESSING if over else Reply.of(outcome))
         else:
             self._caller = outcome.caller()
             self._core.accept()
@@ -140,7 +159,7 @@ class Conversation:
             caller = self._login.operator(self._stream)
         if isinstance(caller, Refuse):
             self._intake.note_refusal(None, self._stream.host, caller.reason)
-            self._core.reply(Reply.of(caller))
+            self._answer(caller)
             return
         assert caller is not None  # the core lets no MAIL through before AUTH in this role
         transaction, refuse = await self._intake.begin(caller, self._session_facts(event), event.envelope(()))
@@ -172,14 +191,15 @@ class Conversation:
         except OSError:
             spool, self._spool = self._spool, None
             await spool.discard()
-            self._core.refuse_message(DISK)
+            self._core.refuse_message(DISK, "spool-full")
 
     async def _end(self) -> None:
         spool, transaction = self._spool, self._transaction
         assert spool is not None
         assert transaction is not None
-        outcome = await self._intake.message(transaction, spool)
+        # From here the line owns the spool: a session that is cut off must not pull it from under the commit.
         self._spool = None
+        outcome = await self._intake.message(transaction, spool)
         self._transaction = None
         if isinstance(outcome, Refuse):
             self._core.reply(Reply.of(outcome))

@@ -57,6 +57,8 @@ class SmtpDoor:
             self.log.debug(Seen.SMTP_LOST, peer=stream.host)
         except ssl.SSLError as error:
             self.login.handshake_failed(stream, error)
+        except Exception as error:  # our own bug must end this connection, never the listeners' task group
+            self.log.fault(Seen.SMTP_FAULT, error, peer=stream.host)
         finally:
             await connection.conversation.abandon()
 

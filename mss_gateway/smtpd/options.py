@@ -33,11 +33,17 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class SmtpOptions:
-    """One SMTP door. `max_size` is the largest message in octets."""
+    """One SMTP door. `max_size` is the largest message in octets.
+
+    A session ends with 421 at its `auth_failures`th wrong login, so that guessing costs a handshake each time,
+    and past `refusals` senders and recipients refused, which is how a directory is harvested.
+    """
 
     role: Role
     hostname: str
     implicit_tls: bool = False
     max_size: int = 35 * 1024 * 1024
     limits: Limits = field(default_factory=Limits)
+    auth_failures: int = 5
+    refusals: int = 200
     deadlines: Deadlines = field(default_factory=Deadlines)

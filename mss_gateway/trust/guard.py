@@ -49,6 +49,7 @@ class Trust:
             alarm = self._refused["list"]
             raise TrustProblem(alarm.reason, f"{options.list_file}: {alarm.sentence}")
         self._list = self._shelf.current
+        self._generation = 0
         self._seen = stamps(self.options)
 
     # --- what the trusted list says
@@ -57,6 +58,11 @@ class Trust:
     def trusted_list(self) -> TrustedList:
         """The list in force."""
         return self._list
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change of authorities, CRLs or list."""
+        return self._generation
 
     def knows(self, domain: str) -> bool:
         """True when the domain (lower-case A-label form) is on the list."""
@@ -165,12 +171,14 @@ class Trust:
                 self._refused["material"] = Alarm(problem.reason, problem.sentence)
             self._take_list()
             self._list = self._shelf.current or self._list
+            self._generation += 1
         return tuple(self._refused.values())
 
     def confirm_list(self) -> TrustedList:
         """Put in force a list held back for its mass removal; raises `ListRefused`. Blocking."""
         with self._lock:
             self._list = self._shelf.confirm()
+            self._generation += 1
             self._refused.pop("list", None)
             return self._list
 
@@ -178,6 +186,7 @@ class Trust:
         """Go back to the list before; raises `ListRefused`. Blocking."""
         with self._lock:
             self._list = self._shelf.rollback()
+            self._generation += 1
             return self._list
 
     def held_list(self) -> ListDiff | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mss_gateway.ports.mailboxes import Viewer
 from mss_gateway.ports.records import (
@@ -127,9 +130,7 @@ async def test_only_the_octets_named_of_a_spool_file_are_kept(
     size=st.sampled_from([0, 1999, 2001, 9000]),
     slices=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), max_size=8),
 )
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None)
 @pytest.mark.req("RTE-7")
 def test_any_slice_of_a_text_is_that_slice(
     back_end: BackEnd, size: int, slices: list[tuple[int, int]]

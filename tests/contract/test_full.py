@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,18 @@ import pytest
 from mss_gateway.ports.mailboxes import FlagChange
 from mss_gateway.ports.store import StoreFull
 from tests.support.store import ANYONE, BackEnd, add_box, body, delivery, inbox, is_whole, uids
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MB when we may mount one; elsewhere a folder, where `build_small` does the same."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], check=True)
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 @pytest.mark.req("RTE-4", "BAL-9")
@@ -42,4 +56,42 @@ async def test_a_full_store_refuses_keeps_and_recovers(back_end: BackEnd, tmp_pa
     assert await store.expunge(folder_id, ANYONE, None) == gone
     (place,) = await store.accept(delivery(body(b"e" * 1900), box.id))
     assert place.uid == max(accepted) + 1
+    await store.close()
+
+
+@pytest.mark.req("RTE-4", "RTE-7")
+async def test_a_full_disk_refuses_keeps_and_recovers(back_end: BackEnd, small_disk: Path) -> None:
+    """On a disk without room: `StoreFull`, nothing half stored, and accepting goes on once there is room."""
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"\0" * 5_000_000)
+    store = back_end.build(small_disk / "store")
+    await store.open()
+    box = await add_box(store)
+    folder_id = await inbox(store, box.id)
+    accepted: dict[int, bytes] = {}
+
+    async def deliver(count: int) -> list[BaseException]:
+        """Inline texts and texts of segments, by turns; return the refusals."""
+        news = [body(b"d" * (1900, 9000)[number % 2]) for number in range(count)]
+        calls = (store.accept(delivery(new, box.id)) for new in news)
+        refused = []
+        for new, outcome in zip(news, await asyncio.gather(*calls, return_exceptions=True), strict=True):
+            if isinstance(outcome, BaseException):
+                refused.append(outcome)
+            else:
+                accepted[outcome[0].uid] = new.digest
+        return refused
+
+    refused: list[BaseException] = []
+    while len(refused) < 12:
+        refused += await deliver(6)
+    assert {type(error) for error in refused} == {StoreFull}
+    assert await uids(store, folder_id) == sorted(accepted)
+    ballast.unlink()
+    assert await deliver(6) == []
+    await store.close()
+    store = back_end.build(small_disk / "store")
+    await store.open()
+    assert await uids(store, folder_id) == list(range(1, len(accepted) + 1))
+    assert all([await is_whole(store, folder_id, uid, found) for uid, found in accepted.items()])
     await store.close()

@@ -52,7 +52,10 @@ def insert_body(writer: Writer, body: NewBody, refs: int) -> int:
 def _read_spool(text: SpoolFile) -> bytes:
     with text.path.open("rb") as file:
         file.seek(text.offset)
-        return file.read(text.size)
+        data = file.read(text.size)
+    if len(data) != text.size:
+        raise OSError("the spool file is shorter than announced")
+    return data
 
 
 def release(writer: Writer, body_id: int, count: int = 1) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
@@ -208,7 +209,9 @@ class Engine:
 
     def _undo(self, writer: Writer, error: Exception) -> None:
         if writer.db.in_transaction:
-            writer.db.execute("ROLLBACK")
+            # On a failing disk even this may fail; the next batch finds the transaction open and comes here again.
+            with contextlib.suppress(apsw.Error):
+                writer.db.execute("ROLLBACK")
         writer.forget()
         self.segments.undo_all(unlink=isinstance(translate(error), StoreFull))
 
@@ -257,7 +260,7 @@ def connect(path: Path, options: SqliteOptions) -> apsw.Connection:
     db.set_busy_timeout(10_000)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA foreign_keys = OFF")
+    db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA temp_store = MEMORY")
     db.execute(f"PRAGMA cache_size = -{options.cache_kib}")
     db.execute("PRAGMA wal_autocheckpoint = 4000")

@@ -47,10 +47,13 @@ def folder_of(db: apsw.Connection, folder_id: int) -> Folder:
 
 
 def _uid_validity(db: apsw.Connection) -> int:
-    """A number above every one given before, for ever (RFC 9051 section 2.3.1.1)."""
+    """A number above every one given before, for ever (RFC 9051 section 2.3.1.1).
+
+    Not below the clock, so that a store made anew or restored from a backup gives no number of its past again.
+    """
     row = db.execute(
-        "INSERT INTO counters VALUES ('uid_validity', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
-        " RETURNING value"
+        "INSERT INTO counters VALUES ('uid_validity', unixepoch()) ON CONFLICT (name)"
+        " DO UPDATE SET value = max(value + 1, unixepoch()) RETURNING value"
     )
     return int(one(row))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import apsw
+
 from mss_gateway.ports.mailboxes import FolderExists
 from mss_gateway.ports.records import INBOX
 
@@ -20,12 +22,20 @@ def rename_folder(writer: Writer, folder_id: int, name: str) -> None:
         target = create_folder(writer, folder.box_id, name, "")
         move_all(writer, folder_id, target.id)
         return
+    prefix = folder.name + "/"
+    moving = db.execute(
+        "SELECT id, name FROM folders WHERE box_id = ?1 AND (id = ?2 OR substr(name, 1, ?3) = ?4)",
+        (folder.box_id, folder_id, len(prefix), prefix),
+    ).fetchall()
+    try:
+        # Deepest first: below itself, an inferior's new name may be one that a deeper one is leaving.
+        for inferior, old in sorted(moving, key=lambda row: -len(row[1])):
+            values = (name + old[len(folder.name) :], inferior)
+            db.execute("UPDATE folders SET name = ? WHERE id = ?", values)
+    except apsw.ConstraintError:
+        raise FolderExists from None
+    writer.folders.clear()
+    # Afterwards, for a folder that goes below itself needs a new one of its old name.
     parent, slash, _ = name.rpartition("/")
     if slash and find_folder(writer, folder.box_id, parent) is None:
         create_folder(writer, folder.box_id, parent, "")
-    prefix = folder.name + "/"
-    db.execute(
-        "UPDATE folders SET name = ?1 || substr(name, ?2) WHERE box_id = ?3 AND (id = ?4 OR substr(name, 1, ?5) = ?6)",
-        (name, len(folder.name) + 1, folder.box_id, folder_id, len(prefix), prefix),
-    )
-    writer.folders.clear()

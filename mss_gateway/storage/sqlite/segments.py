@@ -59,6 +59,7 @@ class Segments:
     def recover(self, db: apsw.Connection) -> None:
         """After any end: remove files that no live row names, cut tails that were never committed."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(self._folder.parent)
         db.execute("DELETE FROM segments WHERE live <= 0")
         known = {
             self.path(segment): octets for segment, octets in db.execute("SELECT id, octets FROM segments")
@@ -74,7 +75,7 @@ class Segments:
 
     def store(self, db: apsw.Connection, text: bytes | SpoolFile) -> tuple[int, int]:
         """Keep a text and return (segment, offset); durable after `sync` and the commit."""
-        if isinstance(text, SpoolFile) and text.offset == 0 and text.size >= self._adopt_from:
+        if isinstance(text, SpoolFile) and text.size >= self._adopt_from and _is_all(text):
             return self._adopt(db, text), 0
         size = text.size if isinstance(text, SpoolFile) else len(text)
         segment = self._room(db)
@@ -88,8 +89,6 @@ class Segments:
         return segment, offset
 
     def _adopt(self, db: apsw.Connection, text: SpoolFile) -> int:
-        if text.path.stat().st_size != text.size:
-            raise OSError("the spool file has not the size announced")
         db.execute("INSERT INTO segments (octets, live) VALUES (?, ?)", (text.size, text.size))
         segment = db.last_insert_rowid()
         target = self.path(segment)
@@ -151,11 +150,7 @@ class Segments:
             os.fdatasync(self._current_fd)
             self._dirty = False
         if self._folder_dirty:
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _sync_folder(self._folder)
             self._folder_dirty = False
 
     def doom(self, segment: int) -> None:
@@ -240,6 +235,19 @@ class Segments:
         for fd in self._readers.values():
             os.close(fd)
         self._readers.clear()
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _is_all(text: SpoolFile) -> bool:
+    """True when the file holds the text and nothing else."""
+    return text.offset == 0 and text.path.stat().st_size == text.size
 
 
 def _write_at(fd: int, data: bytes, at: int) -> None:

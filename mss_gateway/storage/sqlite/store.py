@@ -31,7 +31,7 @@ from mss_gateway.ports.records import (
     Queued,
     TraceLine,
 )
-from mss_gateway.ports.store import BoxListener, FolderListener
+from mss_gateway.ports.store import BoxListener, FolderListener, StoreError
 from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState
 
 from . import bodies, channels, deliveries, directory, folders, renaming
@@ -200,6 +200,8 @@ class SqliteStore:
 
         def job(writer: Writer) -> None:
             writer.db.execute(sql, values)
+            if writer.db.changes() == 0 and sql.startswith("UPDATE"):
+                raise StoreError("there is nobody of that number")
             writer.directory_changed = True
 
         await self._traced(line, job)
