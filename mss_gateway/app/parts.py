@@ -66,7 +66,7 @@ async def operations(settings: Settings) -> AsyncIterator[dict[str, Operation]]:
 
 def operation_table(settings: Settings, store: SqliteStore, passwords: Passwords) -> dict[str, Operation]:
     """Every operation by name."""
-    provisioning = Provisioning(store, passwords, settings.book.hosted)
+    provisioning = Provisioning(store, passwords, settings.book.hosted, settings.house)
     patients = PatientOperations(provisioning, settings.house, settings.book.patient_hosted)
     return {
         **BoxOperations(provisioning).table(),

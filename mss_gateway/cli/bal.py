@@ -138,6 +138,12 @@ def close(address: str, reason: Reason, config: Config = DEFAULT_CONFIG, json: A
 
 
 @app.command()
+def purge(address: str, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Remove the mail of a closed mailbox for good, once its retention has passed; the address stays taken."""
+    _state("bal.purge", address, reason, config, json)
+
+
+@app.command()
 def passwd(
     login: Annotated[str, typer.Argument(help="A login, or the address of a PER mailbox.")],
     password: Password = None,

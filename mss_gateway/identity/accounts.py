@@ -14,7 +14,7 @@ from mss_gateway.ports.store import DirectoryRows
 from mss_gateway.rules.facts import BoxState, BoxType, CallerKind
 
 from .passwords import Busy, Passwords
-from .slowdown import Slowdown
+from .slowdown import Slowdown, SlowdownOptions
 
 WRONG = Refuse(535, "5.7.8", "Login or password is wrong, or the mailbox is not active", "login-failed")
 WAIT = Refuse(454, "4.7.0", "Too many failed logins; wait a while and try again", "login-slowed")
@@ -28,6 +28,9 @@ WHICH_BOX = Refuse(
 
 _OPEN = (BoxState.ACTIVE, BoxState.NOT_ACTIVATED)
 _FIRST = (BoxType.PER, BoxType.PAT, BoxType.CAB, BoxType.ORG)
+
+SOURCES = SlowdownOptions(free=100)
+"""One address may stand for a whole hospital behind a router: it gets more tries than one account."""
 
 
 class Accounts:
@@ -43,12 +46,14 @@ class Accounts:
         self._rows = rows
         self._passwords = passwords
         self._slowdown = slowdown or Slowdown()
+        self._sources = Slowdown(SOURCES)
         self._clock = clock
 
     async def plain(self, login: str, password: Secret, host: str) -> Principal | Refuse:
         """A login, which is a person's own or the address of a box that one person holds."""
-        keys = (f"login:{login.lower()}", f"host:{host}")
-        if self._slowdown.wait(keys, self._clock()) > 0:
+        account, source = (f"login:{login.lower()}",), (f"host:{host}",)
+        waits = self._slowdown.wait(account, self._clock()) + self._sources.wait(source, self._clock())
+        if waits > 0:
             return WAIT
         person = await self._person(login)
         stored = person.password_hash if person is not None and not person.disabled else ""
@@ -58,9 +63,10 @@ class Accounts:
             return BUSY
         principal = await self._principal(person) if right and person is not None else None
         if principal is None:
-            self._slowdown.failed(keys, self._clock())
+            self._slowdown.failed(account, self._clock())
+            self._sources.failed(source, self._clock())
             return WRONG
-        self._slowdown.succeeded(keys[:1])
+        self._slowdown.succeeded(account)
         return principal
 
     async def _person(self, login: str) -> Person | None:

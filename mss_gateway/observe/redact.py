@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mss_gateway.base.secret import Secret
 from mss_gateway.rules.ins import mask_text
+
+SHORTEST_INS = 10**12
+"""The smallest number of 13 digits, as long as a matricule."""
 
 
 def clean(value: object) -> str | int | float | bool | None:
     """A field fit for the log: numbers as they are, texts masked, bytes and secrets never shown."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and abs(value) < SHORTEST_INS:
         return value
     if isinstance(value, Secret | bytes | bytearray | memoryview):
         return "***"
+    if isinstance(value, tuple | list | set | frozenset):
+        return " ".join([str(clean(item)) for item in value])
+    if isinstance(value, Mapping):
+        return " ".join([f"{clean(name)}={clean(item)}" for name, item in value.items()])
     # Looking for an INS costs more than writing the line; a text without 13 digits in it cannot hold one.
     text = value if isinstance(value, str) else str(value)
     return mask_text(text) if len(text) >= 13 else text

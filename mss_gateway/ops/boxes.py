@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,8 +12,8 @@ from mss_gateway.mail.address import Address, parse_address
 from mss_gateway.ports.identity import Hasher
 from mss_gateway.ports.records import BoxRow, NewBox, Person
 from mss_gateway.ports.store import AlreadyExists, DirectoryRows
-from mss_gateway.rules.boxes import check_box, check_fin, check_member, check_transition
-from mss_gateway.rules.facts import BoxState, BoxType
+from mss_gateway.rules.boxes import check_box, check_fin, check_member, check_purge, check_transition
+from mss_gateway.rules.facts import BoxState, BoxType, House
 from mss_gateway.rules.national import check_person_id
 
 from .operation import (
@@ -40,6 +41,7 @@ class Provisioning:
     rows: DirectoryRows
     hasher: Hasher
     hosted: frozenset[str]
+    house: House
 
 
 class BoxOperations:
@@ -57,6 +59,7 @@ class BoxOperations:
             "bal.suspend": self.suspend,
             "bal.activate": self.activate,
             "bal.close": self.close,
+            "bal.purge": self.purge,
             "bal.passwd": self.passwd,
             "bal.member": self.member,
         }
@@ -166,6 +169,14 @@ class BoxOperations:
     async def close(self, arguments: Arguments) -> Result:
         """Mail refused from now on."""
         return await self._state(arguments, BoxState.CLOSED)
+
+    async def purge(self, arguments: Arguments) -> Result:
+        """Remove the mail of a box whose retention after closure has passed; for good."""
+        row = await self.found(arguments)
+        checked(lambda: check_purge(row.state, row.state_at, time.time(), self._p.house), CONFLICT)
+        reason = text(arguments, "reason")
+        trace = traced("bal-purge", arguments, row.id, reason=reason)
+        return {"bal": record(await self._p.rows.purge_box(row.id, reason, trace))}
 
     async def _state(self, arguments: Arguments, state: BoxState) -> Result:
         row = await self.found(arguments)
@@ -294,4 +305,5 @@ def record(row: BoxRow) -> Result:
         "password_login": row.password_login,
         "created_at": row.created_at,
         "state_reason": row.state_reason,
+        "state_at": row.state_at,
     }

@@ -214,3 +214,4 @@ class BoxRow:
     password_login: bool
     created_at: float
     state_reason: str
+    state_at: float = 0.0  # since when it is in this state, epoch seconds

@@ -82,6 +82,9 @@ class DirectoryRows(Protocol):
     async def set_box_state(self, box_id: int, state: BoxState, reason: str, trace: TraceLine) -> BoxRow:
         """Change the state with its reason (BAL-5)."""
 
+    async def purge_box(self, box_id: int, reason: str, trace: TraceLine) -> BoxRow:
+        """Remove all mail, members and certificates of a box; its address stays taken (BAL-5)."""
+
     async def add_person(
         self, login: str, name: str, national_id: str, password_hash: str, trace: TraceLine
     ) -> Person:

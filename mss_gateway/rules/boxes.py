@@ -13,7 +13,8 @@ _LIFE: dict[BoxState, frozenset[BoxState]] = {
     BoxState.ACTIVE: frozenset({BoxState.SUSPENDED, BoxState.CLOSED}),
     BoxState.NOT_ACTIVATED: frozenset({BoxState.ACTIVE, BoxState.CLOSED}),
     BoxState.SUSPENDED: frozenset({BoxState.ACTIVE, BoxState.CLOSED}),
-    BoxState.CLOSED: frozenset({BoxState.ACTIVE}),
+    BoxState.CLOSED: frozenset({BoxState.ACTIVE, BoxState.PURGED}),
+    BoxState.PURGED: frozenset(),
 }
 """BAL-5: which state may follow which; a closed box can be taken up again until it is purged."""
 
@@ -35,6 +36,20 @@ def check_transition(kind: BoxType, before: BoxState, after: BoxState) -> None:
         )
     if kind is BoxType.PAT and after is BoxState.SUSPENDED:
         raise InvalidValue("a patient's mailbox is active, not activated or closed", "patient-state")
+
+
+def check_purge(state: BoxState, closed_at: float, now: float, house: House) -> None:
+    """Raise `InvalidValue` unless the box is closed and its retention has passed; times in epoch seconds (BAL-5)."""
+    if state is not BoxState.CLOSED:
+        raise InvalidValue(
+            f"a mailbox that is {state.value} cannot be purged: close it first", "state-transition"
+        )
+    left = closed_at + house.purge_after_days * 86400 - now
+    if left > 0:
+        days = int(left // 86400) + 1
+        raise InvalidValue(
+            f"the mailbox is kept for {days} more days: it can still be taken up again", "retention"
+        )
 
 
 def check_member(kind: BoxType, role: str, holders: int) -> None:

@@ -25,6 +25,7 @@ class BoxState(Enum):
     NOT_ACTIVATED = "not_activated"
     SUSPENDED = "suspended"
     CLOSED = "closed"
+    PURGED = "purged"  # closed for good: its mail is gone, its address is not given again
 
 
 class Place(Enum):
@@ -75,6 +76,7 @@ class House:
     patient_closed: str = "bounce"  # PAT-2: bounce | reject
     check_header_from: bool = True  # BAL-7
     max_received: int = 30  # RTE-6, Received lines
+    purge_after_days: int = 180  # BAL-5, days from the closure on
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,8 @@ def _mask_digits(found: re.Match[str]) -> str:
         return digits
     if _ALONE.match(digits):
         return mask(digits)
-    parts, end = [], 0
+    parts: list[str] = []
+    end = 0
     for window in _WITHIN.finditer(digits):
         start, candidate = window.start(), window[1]
         if start >= end and _is_ins(candidate):

@@ -9,6 +9,9 @@ from .facts import BoxState, CallerKind, Facts, Place, Realm
 from .ins import parse_ins
 from .senders import PATIENT_PLACES, from_patient
 
+GONE = (BoxState.CLOSED, BoxState.PURGED)
+"""States in which nothing is received any more (BAL-5)."""
+
 
 def outside(facts: Facts) -> Refuse | None:
     """RTE-3: nothing ever leaves the trust space."""
@@ -67,7 +70,7 @@ def box_open(facts: Facts) -> Refuse | None:
     """RTE-1, BAL-5: a closed mailbox; a suspended one still receives."""
     if facts.recipient is None or facts.recipient.place is not Place.HOSTED or facts.recipient.box is None:
         return None
-    if facts.recipient.box.state is BoxState.CLOSED:
+    if facts.recipient.box.state in GONE:
         return Refuse(550, "5.2.1", "This mailbox is closed", "closed-box")
     return None
 
@@ -86,7 +89,7 @@ def patient_is_closed(facts: Facts) -> bool:
     recipient = facts.recipient
     if recipient is None or recipient.place is not Place.PATIENT_HOSTED:
         return False
-    return recipient.box is None or recipient.box.state is BoxState.CLOSED
+    return recipient.box is None or recipient.box.state in GONE
 
 
 def _is_service(facts: Facts) -> bool:

@@ -103,6 +103,7 @@ class RulesSection(Section):
     patient_closed: Literal["bounce", "reject"] = "bounce"
     check_header_from: bool = True
     max_received: Count = 30
+    purge_after_days: Annotated[int, Field(ge=0)] = 180
 
 
 class LogSection(Section):

@@ -44,6 +44,6 @@ class SmtpOptions:
     implicit_tls: bool = False
     max_size: int = 35 * 1024 * 1024
     limits: Limits = field(default_factory=Limits)
+    deadlines: Deadlines = field(default_factory=Deadlines)
     auth_failures: int = 5
     refusals: int = 200
-    deadlines: Deadlines = field(default_factory=Deadlines)

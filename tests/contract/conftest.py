@@ -12,7 +12,7 @@ from mss_gateway.ports.store import Store
 from tests.support.store import BACK_ENDS, BackEnd
 
 
-@pytest.fixture(params=BACK_ENDS, ids=lambda back_end: back_end.name)
+@pytest.fixture(scope="session", params=BACK_ENDS, ids=lambda back_end: back_end.name)
 def back_end(request: pytest.FixtureRequest) -> BackEnd:
     """The implementation under test."""
     chosen = request.param

@@ -13,12 +13,12 @@ from mss_gateway.ports.store import AlreadyExists, StoreError
 from mss_gateway.rules.facts import BoxState, BoxType
 
 from .engine import Writer
-from .folders import provision
+from .folders import delete_folder, list_folders, provision
 from .messages import uid_list
 
 _BOX = (
     "id, address, type, state, display, structure, responsible, patient_initiated, fin, password_login,"
-    " created_at, state_reason"
+    " created_at, state_reason, state_at"
 )
 _PERSON = "id, login, name, national_id, password_hash, disabled"
 
@@ -38,6 +38,7 @@ def _box(row: tuple[object, ...]) -> BoxRow:
         password_login=bool(box.password_login),
         created_at=box.created_at,
         state_reason=box.state_reason,
+        state_at=box.state_at,
     )
 
 
@@ -81,7 +82,8 @@ def add_box(writer: Writer, box: NewBox) -> BoxRow:
         raise AlreadyExists("there is a mailbox of that address already")
     writer.db.execute(
         "INSERT INTO boxes (address, address_key, type, state, display, structure, responsible, patient_initiated,"
-        " fin, password_login, created_at, state_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')",
+        " fin, password_login, created_at, state_at, state_reason)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, '')",
         (
             box.address,
             key,
@@ -102,13 +104,23 @@ def add_box(writer: Writer, box: NewBox) -> BoxRow:
     return _there(box_by_id(writer.db, box_id))
 
 
-def set_box_state(writer: Writer, box_id: int, state: BoxState, reason: str) -> BoxRow:
-    """Change the state with its reason."""
+def set_box_state(writer: Writer, box_id: int, state: BoxState, reason: str, at: float) -> BoxRow:
+    """Change the state with its reason; `at` is epoch seconds."""
     writer.db.execute(
-        "UPDATE boxes SET state = ?, state_reason = ? WHERE id = ?", (state.value, reason, box_id)
+        "UPDATE boxes SET state = ?, state_reason = ?, state_at = ? WHERE id = ?",
+        (state.value, reason, at, box_id),
     )
     writer.directory_changed = True
     return _there(box_by_id(writer.db, box_id))
+
+
+def purge_box(writer: Writer, box_id: int, reason: str, at: float) -> BoxRow:
+    """Remove a box's folders, members and certificates; the row stays, so that its address is not given again."""
+    for folder in list_folders(writer.db, box_id):
+        delete_folder(writer, folder.id)
+    for table in ("members", "certificates"):
+        writer.db.execute(f"DELETE FROM {table} WHERE box_id = ?", (box_id,))
+    return set_box_state(writer, box_id, BoxState.PURGED, reason, at)
 
 
 def _there(box: BoxRow | None) -> BoxRow:

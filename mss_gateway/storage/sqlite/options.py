@@ -18,7 +18,7 @@ class SqliteOptions:
     path: Path
     inline_limit: int = 32 * 1024
     segment_limit: int = 64 * 1024 * 1024
-    adopt_from: int = 1024 * 1024
+    adopt_from: int = 512 * 1024
     cache_kib: int = 4 * 1024
     max_batch: int = 256
     max_pages: int = 0

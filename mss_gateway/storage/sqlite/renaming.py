@@ -9,7 +9,7 @@ from mss_gateway.ports.records import INBOX
 
 from .engine import Writer
 from .flags import move_all
-from .folders import create_folder, find_folder, folder_of
+from .folders import create_folder, find_folder, folder_of, list_folders
 
 
 def rename_folder(writer: Writer, folder_id: int, name: str) -> None:
@@ -23,10 +23,11 @@ def rename_folder(writer: Writer, folder_id: int, name: str) -> None:
         move_all(writer, folder_id, target.id)
         return
     prefix = folder.name + "/"
-    moving = db.execute(
-        "SELECT id, name FROM folders WHERE box_id = ?1 AND (id = ?2 OR substr(name, 1, ?3) = ?4)",
-        (folder.box_id, folder_id, len(prefix), prefix),
-    ).fetchall()
+    moving = [
+        (inferior.id, inferior.name)
+        for inferior in list_folders(db, folder.box_id)
+        if inferior.id == folder_id or inferior.name.startswith(prefix)
+    ]
     try:
         # Deepest first: below itself, an inferior's new name may be one that a deeper one is leaving.
         for inferior, old in sorted(moving, key=lambda row: -len(row[1])):

@@ -146,7 +146,13 @@ class SqliteStore:
 
     async def set_box_state(self, box_id: int, state: BoxState, reason: str, trace: TraceLine) -> BoxRow:
         """Change the state."""
-        return await self._traced(trace, lambda w: directory.set_box_state(w, box_id, state, reason))
+        return await self._traced(
+            trace, lambda w: directory.set_box_state(w, box_id, state, reason, trace.at)
+        )
+
+    async def purge_box(self, box_id: int, reason: str, trace: TraceLine) -> BoxRow:
+        """Remove everything of a box but its address."""
+        return await self._traced(trace, lambda w: directory.purge_box(w, box_id, reason, trace.at))
 
     async def add_person(
         self, login: str, name: str, national_id: str, password_hash: str, trace: TraceLine
