@@ -45,7 +45,7 @@ _PIECES: dict[Attribute, Piece] = {
 _COLUMNS = {
     Attribute.ENVELOPE: Want.ENVELOPE,
     Attribute.BODYSTRUCTURE: Want.BODYSTRUCTURE,
-    Attribute.BODY: Want.STRUCTURE,
+    Attribute.BODY: Want.BODYSTRUCTURE,
 }
 
 
@@ -87,8 +87,6 @@ def _items(session: Session, command: Fetch) -> tuple[FetchItem, ...]:
 
 def _wants(items: tuple[FetchItem, ...]) -> frozenset[Want]:
     wants = {_COLUMNS[item] for item in items if isinstance(item, Attribute) and item in _COLUMNS}
-    if Attribute.BODY in items:
-        wants.add(Want.HEADER)
     for item in items:
         if isinstance(item, BodySection):
             wants.add(Want.HEADER)

@@ -126,7 +126,7 @@ def mask(matricule: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Mask everything in a text that looks like an INS: alone, printed in groups, in an address, or inside a longer number (INS-7).
+    """Mask all that looks like an INS: alone, in an address, printed in groups, in a longer number (INS-7).
 
     A run of exactly 13 or 15 is masked whatever its key; in a longer run only what has a valid key is,
     so that timestamps and message ids stay readable.

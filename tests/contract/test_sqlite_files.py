@@ -56,15 +56,26 @@ async def test_a_database_of_the_first_version_is_brought_up(
 ) -> None:
     """Messages stored under version 1 are there after the upgrade."""
     first = migrations()[:1]
+    db = apsw.Connection(str(tmp_path / "store.db"))
     with monkeypatch.context() as patch:
         patch.setattr("mss_gateway.storage.sqlite.migrate.migrations", lambda: first)
-        store = await _opened(tmp_path)
-        box = await add_box(store)
-        new = body(b"avant")
-        await store.accept(delivery(new, box.id))
-        await store.close()
+        assert migrate(db) == 1
+    new = body(b"avant")
+    db.execute(
+        "INSERT INTO boxes VALUES (7, 'a@hopital.example', 'a@hopital.example', 'ORG', 'active', '', '', '', 0,"
+        " 'fin', 0, 1, '');"
+        "INSERT INTO folders (id, box_id, name, special_use, uid_validity, uid_next, messages)"
+        " VALUES (3, 7, 'INBOX', '', 1, 2, 1);"
+        "INSERT INTO messages VALUES (3, 1, 5, 0, '', 1, 1, 1)"
+    )
+    db.execute(
+        "INSERT INTO bodies VALUES (5, 1, ?, ?, ?, x'', x'', x'', NULL, '', NULL, NULL, NULL)",
+        (new.size, len(new.header), new.digest),
+    )
+    db.execute("INSERT INTO body_bytes VALUES (5, ?, ?)", (new.header, new.text))
+    db.close()
     store = await _opened(tmp_path)
-    assert await is_whole(store, await inbox(store, box.id), 1, new.digest)
+    assert await is_whole(store, await inbox(store, 7), 1, new.digest)
     await store.close()
 
 

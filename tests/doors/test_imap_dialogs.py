@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
 
 from mss_gateway.dev.wire import tls
+from mss_gateway.ports.store import StoreError
 from tests.support.doors import Served
-from tests.support.letters import HOSTED, MEDECIN, letter, unique
+from tests.support.letters import HOSTED, MEDECIN, letter
 from tests.support.wires import Imap, literal
 
 Start = Callable[..., Served]
+_names = itertools.count(1)
 
 
 @pytest.fixture
@@ -23,7 +27,7 @@ def box(door: Served) -> Imap:
 
 def fresh(imap: Imap, *messages: bytes) -> str:
     """A new mailbox with these messages."""
-    name = f"m{unique('')[1:-15]}x"
+    name = f"mailbox-{next(_names)}"
     imap.ok(f"CREATE {name}")
     for message in messages:
         assert imap.append(name, message).startswith(b"OK [APPENDUID ")
@@ -75,8 +79,6 @@ def test_wrong_logins_end_the_connection(special: Start) -> None:
 def test_authenticate_plain_with_and_without_initial_response(door: Served) -> None:
     """SASL-IR, the challenge, giving up, an unknown mechanism."""
     account = door.account("PER")
-    from base64 import b64encode
-
     secret = b64encode(f"\0{account.login}\0{account.password}".encode()).decode()
     wire = door.imap()
     assert wire.ending("AUTHENTICATE NTLM").startswith(b"NO [CANNOT]")
@@ -129,7 +131,14 @@ def test_select_and_examine(box: Imap) -> None:
     """The untagged answers of SELECT, the read-only ones of EXAMINE, CLOSED when another was open."""
     name = fresh(box, letter())
     answers = b"\n".join(box.ok(f"SELECT {name}"))
-    for expected in (b"* 1 EXISTS", b"FLAGS (", b"[PERMANENTFLAGS (", b"UIDVALIDITY ", b"UIDNEXT 2", b"UNSEEN 1"):
+    for expected in (
+        b"* 1 EXISTS",
+        b"FLAGS (",
+        b"[PERMANENTFLAGS (",
+        b"UIDVALIDITY ",
+        b"UIDNEXT 2",
+        b"UNSEEN 1",
+    ):
         assert expected in answers
     untagged, tagged = box.run(f"EXAMINE {name}")
     assert untagged[0].startswith(b"* OK [CLOSED]")
@@ -301,7 +310,6 @@ def test_the_literal_of_a_refused_append_is_never_read_as_commands(
     door: Served, box: Imap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store fails while the mailbox is looked up: the octets that follow are swallowed."""
-    from mss_gateway.ports.store import StoreError
 
     async def broken(*_: object) -> None:
         raise StoreError("no")
@@ -395,7 +403,7 @@ def test_search_esearch_and_saved_results(box: Imap) -> None:
     box.ok(f"SELECT {name}")
     assert box.ok("SEARCH SUBJECT alpha") == [b"* SEARCH 1"]
     assert box.ok("SEARCH BODY epinglee") == [b"* SEARCH 2"]
-    assert box.ok('SEARCH CHARSET UTF-8 SUBJECT {9+}\r\nrésultat') == [b"* SEARCH 2"]
+    assert box.ok("SEARCH CHARSET UTF-8 SUBJECT {9+}\r\nrésultat") == [b"* SEARCH 2"]
     assert box.ending("SEARCH CHARSET KOI8-R ALL").startswith(b"NO [BADCHARSET")
     (line,) = box.ok("SEARCH RETURN (MIN MAX COUNT ALL) NOT SUBJECT alpha")
     assert re.fullmatch(rb'\* ESEARCH \(TAG "a\d+"\) MIN 2 MAX 3 ALL 2:3 COUNT 2', line)

@@ -282,8 +282,7 @@ def test_our_own_fault_is_a_451_without_details(special: Start, monkeypatch: pyt
     monkeypatch.setattr(type(served.parts.intake), "recipient", broken)
     assert wire.command(f"MAIL FROM:<{SENDER}>").startswith("250")
     assert (
-        wire.command(f"RCPT TO:<{MEDECIN}>")
-        == "451 4.3.0 Something went wrong on our side; try again later"
+        wire.command(f"RCPT TO:<{MEDECIN}>") == "451 4.3.0 Something went wrong on our side; try again later"
     )
     assert wire.rest() == b""
     assert served.faults() == 1

@@ -127,7 +127,16 @@ def test_keywords_of_the_issue_are_announced(door: Served) -> None:
     wire.start_tls(tls(door.handout, door.handout.operator))
     words = {line[4:].split()[0] for line in wire.hello().split("\n")[1:]}
     assert words == {
-        *("SIZE", "8BITMIME", "SMTPUTF8", "PIPELINING", "CHUNKING", "BINARYMIME", "DSN", "ENHANCEDSTATUSCODES"),
+        *(
+            "SIZE",
+            "8BITMIME",
+            "SMTPUTF8",
+            "PIPELINING",
+            "CHUNKING",
+            "BINARYMIME",
+            "DSN",
+            "ENHANCEDSTATUSCODES",
+        ),
         "LIMITS",
     }
     wire.close()

@@ -78,6 +78,7 @@ def test_nothing_leaves_the_trust_space_and_operators_never_relay(case: Facts) -
         assert not any(isinstance(action, Relay) for action in decision.actions)
 
 
+@pytest.mark.req("OPS-3")
 @given(ANY_FACTS)
 @settings(max_examples=300)
 def test_the_first_refusal_of_the_table_is_the_decision(case: Facts) -> None:
@@ -87,6 +88,7 @@ def test_the_first_refusal_of_the_table_is_the_decision(case: Facts) -> None:
     assert decision == first if first else isinstance(decision, Accept)
 
 
+@pytest.mark.req("RTE-4")
 @given(ANY_FACTS)
 @settings(max_examples=300)
 def test_an_accepted_message_always_has_a_consequence(case: Facts) -> None:

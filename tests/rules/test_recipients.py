@@ -241,6 +241,7 @@ def test_more_than_thirty_received_lines_are_a_loop(count: int, accepted: bool) 
         assert (decision.code, decision.enhanced, decision.reason) == (554, "5.4.6", "mail-loop")
 
 
+@pytest.mark.req("RCP-2", "RCP-3")
 @pytest.mark.parametrize(
     ("recipient", "fields", "owed"),
     [

@@ -146,7 +146,7 @@ class Served:
 
 def free_ports(settings: Settings) -> Settings:
     """The same settings on ports that the system chooses."""
-    listen = settings.file.listen.model_copy(update=dict.fromkeys(DOORS, ["127.0.0.1:0"]))
+    listen = settings.file.listen.model_copy(update={name: ["127.0.0.1:0"] for name in DOORS})
     return replace(settings, file=settings.file.model_copy(update={"listen": listen}))
 
 

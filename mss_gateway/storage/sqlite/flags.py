@@ -9,8 +9,8 @@ from mss_gateway.ports.mailboxes import Copied, FlagChange, FlagRow, Stored, Vie
 from .bodies import release
 from .engine import Writer
 from .folders import advance, folder_of, sizes
-from .marks import DELETED, SEEN, from_flags, merge, to_flags
-from .messages import flag_rows
+from .marks import SEEN, from_flags, merge, to_flags
+from .messages import MARKED_DELETED, flag_rows
 
 
 def store_flags(
@@ -79,12 +79,7 @@ def _write_flags(writer: Writer, folder_id: int, viewer: Viewer, rows: list[Flag
 def expunge(writer: Writer, folder_id: int, uids: Iterable[int] | None) -> list[int]:
     """Remove messages marked deleted, of these UIDs when given."""
     folder_of(writer.db, folder_id)
-    marked = [
-        row[0]
-        for row in writer.db.execute(
-            f"SELECT uid FROM messages WHERE folder_id = ? AND flags & {DELETED} ORDER BY uid", (folder_id,)
-        )
-    ]
+    marked = [row[0] for row in writer.db.execute(f"SELECT uid {MARKED_DELETED} ORDER BY uid", (folder_id,))]
     if uids is not None:
         wanted = set(uids)
         marked = [uid for uid in marked if uid in wanted]

@@ -24,6 +24,7 @@ CREATE TABLE boxes (
     fin TEXT NOT NULL,
     password_login INTEGER NOT NULL,
     created_at REAL NOT NULL,
+    state_at REAL NOT NULL,
     state_reason TEXT NOT NULL
 );
 
