@@ -42,6 +42,7 @@ REASONS: dict[str, str] = {
     "role": "BAL-2..4: the type of mailbox has no such role",
     "second-holder": "BAL-2: a nominative mailbox has one holder",
     "state-transition": "BAL-5: a mailbox cannot go from one state to the other",
+    "retention": "BAL-5: a closed mailbox is not purged before its retention has passed",
     "fin-choice": "BAL-8: not fin, leave or reply-to=ADDRESS",
 }
 """Slug to meaning; the test of this room compares the keys with what the rules really say."""

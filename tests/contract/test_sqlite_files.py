@@ -63,7 +63,7 @@ async def test_a_database_of_the_first_version_is_brought_up(
     new = body(b"avant")
     db.execute(
         "INSERT INTO boxes VALUES (7, 'a@hopital.example', 'a@hopital.example', 'ORG', 'active', '', '', '', 0,"
-        " 'fin', 0, 1, '');"
+        " 'fin', 0, 1, 1, '');"
         "INSERT INTO folders (id, box_id, name, special_use, uid_validity, uid_next, messages)"
         " VALUES (3, 7, 'INBOX', '', 1, 2, 1);"
         "INSERT INTO messages VALUES (3, 1, 5, 0, '', 1, 1, 1)"

@@ -22,7 +22,7 @@ from mss_gateway.settings import Settings
 from mss_gateway.smtpd.options import Deadlines, SmtpOptions
 from tests.support.doors import Change, Served
 from tests.support.letters import HOSTED, MEDECIN, SENDER, letter, unique
-from tests.support.wires import Closed, Smtp
+from tests.support.wires import Smtp
 
 Start = Callable[..., Served]
 
@@ -62,6 +62,15 @@ def gone(served: Served) -> None:
         time.sleep(0.02)
 
 
+def trickled(wire: Smtp, octet: bytes) -> str:
+    """Send one octet at a time until the gateway speaks; fail when it never does."""
+    for _ in range(200):
+        wire.send(octet)
+        if not wire.quiet(0.05):
+            return wire.reply()
+    raise AssertionError("the gateway let a slow peer go on")
+
+
 def test_a_silent_peer_is_told_and_gone(special: Start) -> None:
     """421 after the command deadline, on a fresh connection and inside TLS."""
     served = special(smtp(deadlines=Deadlines(command=0.3)))
@@ -76,12 +85,7 @@ def test_a_peer_of_one_octet_at_a_time_gets_no_more_than_the_deadline(special: S
     """Octets that never make a command do not buy time."""
     served = special(smtp(deadlines=Deadlines(command=0.5)))
     wire = Smtp(served.handout.ports.mta)
-    with pytest.raises((Closed, OSError)):
-        for _ in range(200):
-            wire.send(b"N")
-            if not wire.quiet(0.05):
-                assert wire.reply().startswith("421 4.4.2")
-                wire.reply()
+    assert trickled(wire, b"N").startswith("421 4.4.2")
     gone(served)
 
 
@@ -91,12 +95,7 @@ def test_a_slow_message_ends_at_the_transaction_deadline(special: Start) -> None
     wire = served.operator()
     wire.envelope(SENDER, MEDECIN)
     wire.command("DATA")
-    with pytest.raises((Closed, OSError)):
-        for _ in range(200):
-            wire.send(b"X")
-            if not wire.quiet(0.05):
-                assert wire.reply().startswith("421 4.4.2")
-                wire.reply()
+    assert trickled(wire, b"X").startswith("421 4.4.2")
     gone(served)
     assert served.spooled == []
 
@@ -149,12 +148,9 @@ def test_connections_over_the_caps_are_told_421(special: Start) -> None:
 def test_too_many_bad_commands_end_the_session(special: Start) -> None:
     """421 4.7.0 after the limit of the core."""
     wire = special().operator()
-    replies = []
-    with pytest.raises(Closed):
-        for _ in range(100):
-            replies.append(wire.command("BOGUS"))
-    assert replies[-1].startswith("421 4.7.0")
-    assert len(replies) == 21
+    replies = [wire.command("BOGUS")[:9] for _ in range(21)]
+    assert replies == ["500 5.5.1"] * 20 + ["421 4.7.0"]
+    assert wire.rest() == b""
 
 
 def test_a_line_too_long_ends_the_session(special: Start) -> None:

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.mail.address import parse_address
-from mss_gateway.rules.boxes import check_box, check_fin, check_member, check_patient, check_transition
+from mss_gateway.rules.boxes import (
+    check_box,
+    check_fin,
+    check_member,
+    check_patient,
+    check_purge,
+    check_transition,
+)
 from mss_gateway.rules.facts import BoxState, BoxType, House, Realm
 from mss_gateway.rules.national import check_person_id, check_structure_id, luhn_holds
 
@@ -123,8 +130,28 @@ def test_the_life_of_a_box() -> None:
         ("suspended", "active"),
         ("suspended", "closed"),
         ("closed", "active"),
+        ("closed", "purged"),
     }
     assert reason(check_transition, BoxType.PAT, BoxState.ACTIVE, BoxState.SUSPENDED) == "patient-state"
+
+
+@pytest.mark.req("BAL-5")
+@pytest.mark.parametrize(
+    ("state", "days", "expected"),
+    [
+        (BoxState.CLOSED, 180.0, ""),
+        (BoxState.CLOSED, 179.99, "retention"),
+        (BoxState.CLOSED, 0.0, "retention"),
+        (BoxState.CLOSED, -1.0, "retention"),
+        (BoxState.ACTIVE, 999.0, "state-transition"),
+        (BoxState.SUSPENDED, 999.0, "state-transition"),
+        (BoxState.PURGED, 999.0, "state-transition"),
+    ],
+)
+def test_a_box_is_purged_only_when_closed_for_the_whole_retention(
+    state: BoxState, days: float, expected: str
+) -> None:
+    assert reason(check_purge, state, 1000.0, 1000.0 + days * 86400, House()) == expected
 
 
 @pytest.mark.req("PAT-1", "INS-1", "INS-2")

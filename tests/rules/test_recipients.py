@@ -135,6 +135,12 @@ def test_refused_at_rcpt(case: Facts, code: int, enhanced: str, reason: str) -> 
     assert case.recipient.address.local not in decision.public
 
 
+@pytest.mark.req("BAL-5")
+def test_a_purged_box_answers_like_a_closed_one() -> None:
+    case = facts(FOREIGN_OPERATOR, COLLEAGUE, doctor(state=BoxState.PURGED))
+    assert getattr(decide(case), "reason", "") == "closed-box"
+
+
 @pytest.mark.req("RTE-5")
 def test_the_same_facts_are_refused_again_at_the_end_of_data() -> None:
     case = facts(FOREIGN_OPERATOR, COLLEAGUE, NOBODY, LETTER)
@@ -203,7 +209,7 @@ def test_a_wrong_structure_passes_in_no_realm() -> None:
 
 
 @pytest.mark.req("PAT-2")
-@pytest.mark.parametrize("recipient", [patient(BoxState.CLOSED), ABSENT])
+@pytest.mark.parametrize("recipient", [patient(BoxState.CLOSED), patient(BoxState.PURGED), ABSENT])
 def test_a_closed_or_absent_patient_brings_the_exact_sentence_and_no_delivery(recipient: Party) -> None:
     decision = decide(facts(person(), doctor(), recipient, written(doctor())))
     sentence = (
