@@ -89,7 +89,7 @@ class Spool:
         os.close(self._file)
         self._file = None
         header = self._header
-        if not header:
+        if not header or len(header) > MEMORY_LIMIT:
             await self.discard()
             return HEADER_TOO_LARGE
         return Spooled(header, SpoolFile(self._path, 0, self._written), self.size)

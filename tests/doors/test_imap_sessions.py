@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from mss_gateway.dev.wire import tls
 from mss_gateway.imapd.options import ImapDeadlines
+from mss_gateway.settings import Settings
 from tests.support.doors import Served
 from tests.support.letters import MEDECIN, SENDER, letter
 from tests.support.wires import Imap
@@ -170,13 +172,10 @@ def test_drain_says_goodbye_to_idlers(special: Callable[..., Served]) -> None:
 
 def test_slow_and_silent_clients_end_at_their_deadlines(special: Callable[..., Served]) -> None:
     """Before login in all; later within a literal; IDLE at its own."""
-    from dataclasses import replace
 
-    def short(settings: object) -> object:
-        assert hasattr(settings, "imaps")
+    def short(settings: Settings) -> Settings:
         deadlines = ImapDeadlines(login=0.5, literal=0.3, idle=0.4, command=30.0)
-        options = replace(settings.imaps, deadlines=deadlines)
-        return replace(settings, imaps=options)  # type: ignore[type-var]
+        return replace(settings, imaps=replace(settings.imaps, deadlines=deadlines))
 
     served = special(short)
     silent = Imap(served.handout.ports.imaps, tls(served.handout))
