@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from mss_gateway.ports.records import TraceLine
 from mss_gateway.ports.store import StoreError, Trace
+from mss_gateway.rules.ins import mask_text
 
 LIMIT = 10_000  # lines waiting; beyond it new ones are only counted
 PAUSE = 0.2  # seconds between two writes
@@ -21,11 +23,11 @@ class Notes:
         self._filled = asyncio.Event()
 
     def add(self, line: TraceLine) -> None:
-        """Queue one line."""
+        """Queue one line; a patient's login is an INS, so the actor is masked (INS-7)."""
         if len(self._lines) >= LIMIT:
             self._dropped += 1
             return
-        self._lines.append(line)
+        self._lines.append(replace(line, actor=mask_text(line.actor)))
         self._filled.set()
 
     async def run(self) -> None:

@@ -89,7 +89,7 @@ def consequences(facts: Facts) -> tuple[Action, ...]:
     if from_patient(facts) and not to_patient:
         return (GuardChannel(facts.sender.address.key, facts.recipient.address.key, facts.channel.version),)
     # A receipt or a bounce neither opens nor closes; a patient's answer rests on the channel in any shape.
-    if to_patient and not from_patient(facts) and facts.message.report is None:
+    if to_patient and facts.message.report is None:
         bal = answering_bal(facts)
         if bal is None:
             return ()

@@ -211,6 +211,15 @@ def test_by_default_mes_is_refused_on_closed_and_accepted_on_never() -> None:
     assert (House().remote_patient_on_closed, House().remote_patient_on_never) == ("refuse", "accept")
 
 
+@pytest.mark.req("CHN-6", "CHN-9")
+def test_a_patients_login_needs_the_channel_whatever_address_it_was_given() -> None:
+    caller = login(CallerKind.PATIENT, DOCTOR)
+    colleague = facts(caller, doctor(), COLLEAGUE, written(doctor()))
+    assert getattr(decide(colleague), "reason", None) == "channel-never-opened"
+    done = actions(caller, doctor(), COLLEAGUE, written(doctor()), ChannelState.OPEN)
+    assert GuardChannel(DOCTOR.key, FOREIGN.key, 7) in done
+
+
 @pytest.mark.req("CHN-7")
 @pytest.mark.parametrize(
     ("recipient", "reason"),
