@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import binascii
-import quopri
-
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.mail.message import Header
 from mss_gateway.mail.mime import decoded_parameter, parse_content_type
-from mss_gateway.mail.parttable import Encoding, PartRow, load_parts
+from mss_gateway.mail.parttable import PartRow, load_parts
 from mss_gateway.mail.structure import LEAF
+from mss_gateway.mail.transfer import decode_transfer
 from mss_gateway.mail.words import codec_of
 from mss_gateway.ports.mailboxes import MessageRow
 
@@ -33,13 +31,6 @@ def _decode(header: Header, part: PartRow, data: bytes) -> str:
     typed = parse_content_type(value) if value else None
     if typed is not None and typed.main.lower() != b"text":
         return ""
-    if part.encoding == Encoding.BASE64:
-        kept = data.translate(None, b"\r\n\t ")
-        try:
-            data = binascii.a2b_base64(kept[: len(kept) - len(kept) % 4])
-        except binascii.Error:
-            return ""
-    elif part.encoding == Encoding.QUOTED_PRINTABLE:
-        data = quopri.decodestring(data)
+    data = decode_transfer(data, part.encoding) or b""
     charset = decoded_parameter(typed, b"charset") if typed is not None else None
     return data.decode(codec_of(charset or "utf-8") or "latin-1", "replace")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import binascii
-import quopri
 from collections.abc import Sequence
 
 from mss_gateway.mail.imaptext import body_text
 from mss_gateway.mail.message import select_fields
 from mss_gateway.mail.parttable import Encoding, PartTable, Span, find_part, load_parts, locate_path
+from mss_gateway.mail.transfer import decode_transfer
 from mss_gateway.ports.mailboxes import MessageRow
 from mss_gateway.protocol.imap import fetching
 from mss_gateway.protocol.imap.fetchitems import (
@@ -131,21 +130,10 @@ class Reader:
         if part is None:
             return None
         data = await self._read((Span(False, part.body, part.end),))
-        if part.encoding == Encoding.BASE64:
-            return _base64(data)
-        if part.encoding == Encoding.QUOTED_PRINTABLE:
-            return quopri.decodestring(data)
-        return data
-
-
-def _base64(data: bytes) -> bytes:
-    """Decode what can be decoded; foreign octets and a missing end are no reason to hide a document."""
-    kept = data.translate(None, b"\r\n\t ")
-    kept = kept[: len(kept) - len(kept) % 4]
-    try:
-        return binascii.a2b_base64(kept)
-    except binascii.Error:
-        return data
+        decoded = decode_transfer(data, part.encoding)
+        if decoded is None:
+            raise CommandFailed("The part's transfer encoding is not known", UNKNOWN_CTE)
+        return decoded
 
 
 def _cut(data: bytes, partial: Partial | None) -> bytes:
