@@ -130,10 +130,7 @@ class Reader:
         if part is None:
             return None
         data = await self._read((Span(False, part.body, part.end),))
-        decoded = decode_transfer(data, part.encoding)
-        if decoded is None:
-            raise CommandFailed("The part's transfer encoding is not known", UNKNOWN_CTE)
-        return decoded
+        return decode_transfer(data, part.encoding)
 
 
 def _cut(data: bytes, partial: Partial | None) -> bytes:

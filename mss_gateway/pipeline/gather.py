@@ -18,6 +18,7 @@ from mss_gateway.rules.facts import (
     Place,
 )
 
+HOSTED_PLACES = (Place.HOSTED, Place.PATIENT_HOSTED)
 PATIENT_PLACES = (Place.PATIENT_HOSTED, Place.PATIENT_REMOTE)
 
 
@@ -53,6 +54,7 @@ class Gather:
         return MessageFacts(
             from_=header.from_,
             from_valid=header.from_valid,
+            from_local=any(self.book.place(author.domain) in HOSTED_PLACES for author in header.from_),
             sender=header.sender,
             reply_to=header.reply_to,
             reply_to_present=header.reply_to_present,

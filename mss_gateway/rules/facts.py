@@ -128,6 +128,7 @@ class MessageFacts:
 
     from_: tuple[Address, ...] = ()
     from_valid: bool = True
+    from_local: bool = False  # an author of From is hosted here
     sender: Address | None = None
     reply_to: tuple[Address, ...] = ()
     reply_to_present: bool = False

@@ -77,9 +77,14 @@ def header_from(facts: Facts) -> Refuse | None:
 
 
 def header_from_operator(facts: Facts) -> Refuse | None:
-    """BAL-7: what is asked of MAIL FROM is asked of header From too (setting `check_header_from`)."""
+    """BAL-7: what is asked of MAIL FROM is asked of header From too (setting `check_header_from`).
+
+    Whatever the setting, and under the null sender too, nobody from outside writes in the name of a box of ours.
+    """
     if facts.message is None or facts.caller.kind is not CallerKind.OPERATOR:
         return None
+    if facts.message.from_local:
+        return _refuse("The header From names a mailbox that is hosted here", "local-sender")
     if not facts.house.check_header_from or facts.sender is None:
         return None
     if not facts.message.from_valid or len(facts.message.from_) != 1:

@@ -30,11 +30,12 @@ def check_endpoints(path: Path, file: File) -> None:
             host, port = endpoint(text)
             if not 1 <= port <= 65535:
                 raise ConfigError(f"{path}: listen.{door} = {text!r}: a port is between 1 and 65535")
-            other = used.setdefault(f"{host}:{port}", door)
-            if other != door:
+            other = used.get(f"{host}:{port}")
+            if other is not None:
                 raise ConfigError(
                     f"{path}: listen.{door} = {text!r}: listen.{other} uses this port already: choose another"
                 )
+            used[f"{host}:{port}"] = door
     if not used:
         raise ConfigError(f"{path}: listen: every door is switched off: open at least one")
 

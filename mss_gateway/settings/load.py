@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.directory.book import BookOptions
@@ -75,12 +75,24 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _override(data: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """Lists are separated by commas; an empty text is an empty list."""
     for name, value in environment.items():
         section, _, key = name.removeprefix(PREFIX).lower().partition("_")
-        if name.startswith(PREFIX) and key and section in File.model_fields:
-            table = data.setdefault(section, {})
-            if isinstance(table, dict):
-                table[key] = value.split(",") if isinstance(table.get(key), list) else value
+        if not name.startswith(PREFIX) or not key or section not in File.model_fields:
+            continue
+        table = data.setdefault(section, {})
+        if isinstance(table, dict):
+            table[key] = _split(value) if _is_list(section, key) else value
+
+
+def _is_list(section: str, key: str) -> bool:
+    model = File.model_fields[section].annotation
+    field = model.model_fields.get(key) if isinstance(model, type) and issubclass(model, BaseModel) else None
+    return field is not None and get_origin(field.annotation) is list
+
+
+def _split(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def compose(path: Path, file: File) -> Settings:
