@@ -90,7 +90,7 @@ class Accounts:
             box = await self._rows.box_by_id(tie.box_id)
             if box is None or box.state not in _OPEN:
                 continue
-            if tie.role in ("holder", "member") or (box.type is BoxType.APP and box.password_login):
+            if _opens(box, tie.role):
                 boxes.append(box)
         if not boxes:
             return None
@@ -116,3 +116,14 @@ class Accounts:
         box = boxes[0]
         # Software is no person: id 0 never owns a \\Seen of its own, and an APP box is not shared.
         return Principal(0, box.address, box.display, CallerKind.APPLICATION, "external", (box,))
+
+
+def _opens(box: BoxRow, role: str) -> bool:
+    """What a tie to a box is worth at login (BAL-2..4); being responsible for a shared box opens nothing."""
+    match box.type:
+        case BoxType.PER:
+            return role == "holder"
+        case BoxType.APP:
+            return box.password_login
+        case _:
+            return role in ("holder", "member")

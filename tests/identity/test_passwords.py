@@ -1,0 +1,89 @@
+"""argon2id in a bounded pool (ACC-2)."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mss_gateway.base.secret import Secret
+from mss_gateway.identity.passwords import Busy, PasswordOptions, Passwords
+
+
+class GatedPasswords(Passwords):
+    """Holds every verification until the gate opens, and counts them."""
+
+    def __init__(self, options: PasswordOptions) -> None:
+        super().__init__(options)
+        self.gate = threading.Event()
+        self.computed = 0
+
+    def _check(self, stored: str, password: Secret) -> bool:
+        self.gate.wait(60)
+        self.computed += 1
+        return super()._check(stored, password)
+
+
+@pytest.fixture
+async def passwords() -> AsyncIterator[GatedPasswords]:
+    """Cheap hashes, two of them waiting at most."""
+    pool = GatedPasswords(PasswordOptions(time_cost=1, memory_kib=64, waiting=2))
+    pool.gate.set()
+    yield pool
+    pool.gate.set()
+    pool.close()
+
+
+@pytest.mark.req("ACC-2")
+async def test_right_wrong_empty_and_damaged(passwords: GatedPasswords) -> None:
+    """Only the right password for a real hash is right."""
+    stored = await passwords.hash(Secret("right"))
+    assert stored.startswith("$argon2id$")
+    assert await passwords.verify(stored, Secret("right"))
+    assert not await passwords.verify(stored, Secret("wrong"))
+    assert not await passwords.verify("", Secret(""))
+    assert not await passwords.verify("$argon2id$damaged", Secret("right"))
+
+
+@pytest.mark.req("ACC-2")
+async def test_two_hashes_of_one_password_differ(passwords: GatedPasswords) -> None:
+    """Each has its own salt."""
+    assert await passwords.hash(Secret("right")) != await passwords.hash(Secret("right"))
+
+
+async def test_what_was_right_is_remembered_until_the_hash_changes(passwords: GatedPasswords) -> None:
+    """A wrong password and a replaced hash are always computed."""
+    stored = await passwords.hash(Secret("right"))
+    for _ in range(3):
+        assert await passwords.verify(stored, Secret("right"))
+    assert passwords.computed == 1
+    for _ in range(2):
+        assert not await passwords.verify(stored, Secret("wrong"))
+    assert passwords.computed == 3
+    assert not await passwords.verify(await passwords.hash(Secret("new")), Secret("right"))
+    assert passwords.computed == 4
+
+
+async def test_what_was_remembered_is_forgotten() -> None:
+    """With no time to remember, each login is computed."""
+    pool = GatedPasswords(PasswordOptions(time_cost=1, memory_kib=64, remember=0.0))
+    pool.gate.set()
+    stored = await pool.hash(Secret("right"))
+    assert await pool.verify(stored, Secret("right"))
+    assert await pool.verify(stored, Secret("right"))
+    assert pool.computed == 2
+    pool.close()
+
+
+@pytest.mark.req("ACC-2")
+async def test_the_pool_is_bounded_and_the_loop_goes_on(passwords: GatedPasswords) -> None:
+    """Past the limit the answer is `Busy`; what waits is answered when its turn comes."""
+    stored = await passwords.hash(Secret("right"))
+    passwords.gate.clear()
+    waiting = [asyncio.create_task(passwords.verify(stored, Secret("wrong"))) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await passwords.verify(stored, Secret("right"))
+    passwords.gate.set()
+    assert await asyncio.gather(*waiting) == [False, False]
+    assert await passwords.verify(stored, Secret("right"))
