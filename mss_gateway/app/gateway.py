@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from mss_gateway.imapd.door import ImapDoor
 from mss_gateway.imapd.options import ImapdOptions
@@ -15,6 +17,7 @@ from mss_gateway.imapd.session import Parts as ImapParts
 from mss_gateway.net.gate import GateOptions
 from mss_gateway.net.listener import Listener, ListenerOptions, Serve
 from mss_gateway.observe.events import Event
+from mss_gateway.observe.log import Log
 from mss_gateway.ops.control import Control
 from mss_gateway.settings import Settings
 from mss_gateway.settings.checks import DOORS, endpoint
@@ -43,6 +46,7 @@ async def run(
 ) -> None:
     """Serve until SIGTERM, SIGINT or `stop`; raises OSError when an address cannot be had."""
     async with parts(settings) as built, asyncio.TaskGroup() as group:
+        asyncio.get_running_loop().set_exception_handler(functools.partial(_unexpected, built.log))
         stop = asyncio.Event()
         listeners = _listeners(built, group)
         control = Control(settings.control, built.operations, built.log)
@@ -66,6 +70,11 @@ async def run(
             for task in background:
                 task.cancel()
     built.log.info(Event.GATEWAY_STOPPED)
+
+
+def _unexpected(log: Log, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody awaits: the loop's own handler would print the exception's text, which may hold anything (AUD-5)."""
+    log.fault(Event.GATEWAY_FAULT, context.get("exception") or RuntimeError())
 
 
 def _listeners(built: Parts, group: asyncio.TaskGroup) -> list[tuple[str, Listener]]:
@@ -110,7 +119,12 @@ async def _watch_trust(built: Parts) -> None:
     """Take up changed certificates, CRLs and lists; what cannot be used is told and the old stays (TRU-2, TRU-3)."""
     told: frozenset[str] = frozenset()
     while True:
-        if await asyncio.to_thread(built.trust.poll):
+        try:
+            loaded = await asyncio.to_thread(built.trust.poll)
+        except Exception as error:  # what was in force stays; a fault here must not end the gateway
+            built.log.fault(Event.OPERATION_FAULT, error)
+            loaded = False
+        if loaded:
             built.book.forget()
             built.log.info(Event.TRUST_LOADED, domains=len(built.trust.trusted_list.domains))
         alarms = {alarm.reason: alarm.sentence for alarm in built.trust.alarms()}
@@ -134,6 +148,10 @@ def _signals(built: Parts, stop: asyncio.Event, group: asyncio.TaskGroup) -> Non
 
 async def _reload(built: Parts) -> None:
     """SIGHUP: read the trust material again now."""
-    await asyncio.to_thread(built.trust.reload)
+    try:
+        await asyncio.to_thread(built.trust.reload)
+    except Exception as error:  # as in `_watch_trust`
+        built.log.fault(Event.OPERATION_FAULT, error)
+        return
     built.book.forget()
     built.log.info(Event.CONFIG_RELOADED)

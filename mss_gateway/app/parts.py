@@ -20,6 +20,7 @@ from mss_gateway.ops.boxes import BoxOperations, Provisioning
 from mss_gateway.ops.channels import ChannelOperations
 from mss_gateway.ops.explain import ExplainOperations
 from mss_gateway.ops.figures import FigureOperations
+from mss_gateway.ops.masking import masked
 from mss_gateway.ops.operation import Operation
 from mss_gateway.ops.patients import PatientOperations
 from mss_gateway.pipeline.filing import Filing
@@ -65,14 +66,16 @@ async def operations(settings: Settings) -> AsyncIterator[dict[str, Operation]]:
 
 
 def operation_table(settings: Settings, store: SqliteStore, passwords: Passwords) -> dict[str, Operation]:
-    """Every operation by name."""
+    """The operations of directory and channels by name, without an INS in what they answer."""
     provisioning = Provisioning(store, passwords, settings.book.hosted, settings.house)
     patients = PatientOperations(provisioning, settings.house, settings.book.patient_hosted)
-    return {
-        **BoxOperations(provisioning).table(),
-        **patients.table(),
-        **ChannelOperations(store).table(),
-    }
+    return masked(
+        {
+            **BoxOperations(provisioning).table(),
+            **patients.table(),
+            **ChannelOperations(store).table(),
+        }
+    )
 
 
 @contextlib.asynccontextmanager
@@ -99,9 +102,10 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         hostname = settings.mta.hostname
         intake = Intake(gather, store, notes, log, executor, IntakeOptions(hostname, spool, key))
         login = Login(trust, Accounts(store, passwords), notes, log)
+        store.on_directory_change(login.directory_changed)
         table = {
             **operation_table(settings, store, passwords),
-            **ExplainOperations(gather).table(),
+            **masked(ExplainOperations(gather).table()),
             **FigureOperations(log.figures).table(),
         }
         yield Parts(

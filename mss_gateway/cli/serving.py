@@ -19,6 +19,7 @@ def serve_settings(settings: Settings, ready: Callable[[Running], None] | None =
     """Run until stopped; a port in use, a locked store or a bad certificate end with one sentence."""
     from mss_gateway.app.gateway import run
     from mss_gateway.app.loop import loop_factory
+    from mss_gateway.observe.redact import where
     from mss_gateway.ports.store import StoreError
     from mss_gateway.trust.refusals import TrustProblem
 
@@ -30,7 +31,8 @@ def serve_settings(settings: Settings, ready: Callable[[Running], None] | None =
     except ExceptionGroup as group:
         first = first_of(group)
         if not isinstance(first, OSError | StoreError | TrustProblem):
-            raise
+            # A traceback would print the exception's text, which may hold anything (AUD-5).
+            fail(f"A fault of the gateway: {type(first).__name__} at {where(first)}", UNAVAILABLE)
         fail(str(first), UNAVAILABLE)
 
 

@@ -51,11 +51,13 @@ class Accounts:
 
     async def plain(self, login: str, password: Secret, host: str) -> Principal | Refuse:
         """A login, which is a person's own or the address of a box that one person holds."""
-        account, source = (f"login:{login.lower()}",), (f"host:{host}",)
+        person = await self._person(login)
+        # One account has many spellings (login, address, quoted local part): failures count for the person.
+        account = (f"person:{person.id}" if person is not None else f"login:{login.lower()}",)
+        source = (f"host:{host}",)
         waits = self._slowdown.wait(account, self._clock()) + self._sources.wait(source, self._clock())
         if waits > 0:
             return WAIT
-        person = await self._person(login)
         stored = person.password_hash if person is not None and not person.disabled else ""
         try:
             right = await self._passwords.verify(stored, password)
@@ -68,6 +70,19 @@ class Accounts:
             return WRONG
         self._slowdown.succeeded(account)
         return principal
+
+    async def still(self, principal: Principal) -> bool:
+        """Whether a principal of before may go on: the same password and the same open boxes (BAL-5)."""
+        if principal.auth == "external":
+            registered = {
+                box.id for box in await self._rows.boxes_of_certificate(principal.proof) if box.state in _OPEN
+            }
+            return {box.id for box in principal.boxes} <= registered
+        found = await self._rows.persons([principal.person_id])
+        if not found or found[0].disabled or found[0].password_hash != principal.proof:
+            return False
+        now = await self._principal(found[0])
+        return now is not None and {box.id for box in principal.boxes} <= {box.id for box in now.boxes}
 
     async def _person(self, login: str) -> Person | None:
         person = await self._rows.person(login)
@@ -98,7 +113,9 @@ class Accounts:
         kind = CallerKind.PATIENT if boxes[0].type is BoxType.PAT else CallerKind.PERSON
         if all(box.type is BoxType.APP for box in boxes):
             kind = CallerKind.APPLICATION
-        return Principal(person.id, person.login, person.name, kind, "plain", tuple(boxes))
+        return Principal(
+            person.id, person.login, person.name, kind, "plain", tuple(boxes), person.password_hash
+        )
 
     async def certificate(self, dn_key: str, wanted: str) -> Principal | Refuse:
         """Software that shows a certificate registered for APP boxes (BAL-4)."""
@@ -115,7 +132,7 @@ class Accounts:
             return WHICH_BOX
         box = boxes[0]
         # Software is no person: id 0 never owns a \\Seen of its own, and an APP box is not shared.
-        return Principal(0, box.address, box.display, CallerKind.APPLICATION, "external", (box,))
+        return Principal(0, box.address, box.display, CallerKind.APPLICATION, "external", (box,), dn_key)
 
 
 def _opens(box: BoxRow, role: str) -> bool:

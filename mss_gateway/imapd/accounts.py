@@ -61,7 +61,7 @@ async def authenticate(session: Session, request: Request) -> None:
     """AUTHENTICATE; without an initial response an empty challenge asks for it."""
     command = request.command
     assert isinstance(command, Authenticate)
-    if command.mechanism not in session.parts.login.mechanisms:
+    if command.mechanism not in session.core.mechanisms:
         session.core.tagged(Ending.NO, "unknown mechanism", code=b"CANNOT")
     elif command.initial is None:
         session.mechanism = command.mechanism

@@ -173,6 +173,9 @@ class Connection:
             raise StreamClosed from error
 
     async def _handle(self, event: object) -> None:
+        if not await self._session.admitted():
+            self._core.bye("your access to a mailbox has changed, log in again")
+            return
         match event:
             case Request(_, command):
                 await self._command(event, command)
@@ -210,3 +213,4 @@ class Connection:
     async def _handshake(self) -> None:
         options = self._door.parts.options
         await self._stream.start_tls(self._door.context(), options.deadlines.handshake)
+        self._core.mechanisms = self._door.parts.login.offered(self._stream)

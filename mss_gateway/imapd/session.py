@@ -74,6 +74,7 @@ class Session:
         self.rev2 = False
         self.mechanism = ""
         self.failed_logins = 0
+        self._generation = 0
         self._changed: Callable[[], None] = self._note_change
 
     @property
@@ -87,6 +88,16 @@ class Session:
         """The folder in hand; only called where the core has checked the state."""
         assert self.selected is not None
         return self.selected
+
+    async def admitted(self) -> bool:
+        """Whether the one logged in may go on: a suspended or closed box, or a new password, ends it (BAL-5)."""
+        login = self.parts.login
+        generation = login.generation
+        known = self.principal is None or generation == self._generation
+        if not known and not await login.still(self.who):
+            return False
+        self._generation = generation
+        return True
 
     def viewer(self, box: BoxRow) -> Viewer:
         """Whose `\\Seen` is meant in this box (BAL-3)."""

@@ -15,6 +15,7 @@ _MSG_ID = re.compile(rb"<[^<>]++>")
 _SPACES = re.compile(rb"[ \t\r\n]++")
 _LEAD = re.compile(rb"[ \t]?\r?\n[ \t]|[ \t]")
 _REPORTS = frozenset({"delivery-status", "disposition-notification"})
+_ONCE = (b"subject", b"sender", b"reply-to", b"x-mss-mes")
 _MAX_ID = 998  # octets of one line, RFC 5322 section 2.1.1
 
 
@@ -25,6 +26,8 @@ class HeaderFacts:
     `from_valid` is False when From is absent, repeated, or anything but well-formed mailboxes.
     `reply_to` is empty when Reply-To is absent, and also when any of its addresses is malformed:
     present and empty must be treated as not trusted. `subject` is exact (see `exact_subject`).
+    `repeated` names the fields among Subject, Sender, Reply-To and X-MSS-MES that occur more than once
+    (RFC 5322 section 3.6): readers disagree on which of them counts.
     """
 
     from_: tuple[Address, ...] = ()
@@ -39,6 +42,7 @@ class HeaderFacts:
     auto_submitted: bool = False
     report: str | None = None
     disposition_to: str | None = None
+    repeated: tuple[str, ...] = ()
 
 
 def exact_subject(raw: bytes) -> str:
@@ -122,6 +126,7 @@ def header_facts(source: bytes | Header) -> HeaderFacts:
         auto_submitted=automatic is not None and automatic.split(b";")[0].strip().lower() != b"no",
         report=_report(header),
         disposition_to=disposition_to,
+        repeated=tuple(name.decode("ascii") for name in _ONCE if header.count(name) > 1),
     )
 
 

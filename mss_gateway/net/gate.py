@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
+
+MAPPED = bytes(10) + b"\xff\xff"
+"""How an IPv4 address begins on a socket that listens to both families (RFC 4291 section 2.5.5.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,12 @@ class Gate:
     @staticmethod
     def source(host: str) -> str:
         """The unit that is counted: the IPv4 address, or the first 64 bits of an IPv6 address."""
-        return ":".join(host.split(":")[:4]) if ":" in host else host
+        if ":" not in host:
+            return host
+        packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+        if packed.startswith(MAPPED):
+            return socket.inet_ntop(socket.AF_INET, packed[12:])
+        return packed[:8].hex()
 
     def enter(self, host: str) -> bool:
         """Count one connection in, unless a cap is reached."""

@@ -271,6 +271,8 @@ class Stream(asyncio.Protocol):
     # --- deadlines: one timer per connection, moved lazily, since most waits end early
 
     def _arm(self, deadline: float) -> None:
+        if self._lost:
+            return  # nobody would cancel it: the stream would stay in memory for the whole deadline
         self._expired = False
         self._due = self._loop.time() + deadline
         if self._timer is None:

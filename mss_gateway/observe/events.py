@@ -18,6 +18,7 @@ class Event(Enum):
     MESSAGE_REFUSED = "message-refused"  # transaction, peer, reason
     LOGIN = "login"  # peer, mechanism, result
     TLS_REFUSED = "tls-refused"  # peer, reason, sentence
+    GATEWAY_FAULT = "gateway-fault"  # error, where
     SMTP_VIOLATION = "smtp-violation"  # peer, reason
     SMTP_LOST = "smtp-lost"  # peer
     SMTP_FAULT = "smtp-fault"  # peer, error, where

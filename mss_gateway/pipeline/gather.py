@@ -55,6 +55,9 @@ class Gather:
             from_=header.from_,
             from_valid=header.from_valid,
             from_local=any(self.book.place(author.domain) in HOSTED_PLACES for author in header.from_),
+            from_listed=frozenset(
+                author.domain for author in header.from_ if self.book.place(author.domain) is Place.TRUSTED
+            ),
             sender=header.sender,
             reply_to=header.reply_to,
             reply_to_present=header.reply_to_present,
@@ -66,6 +69,7 @@ class Gather:
             auto_submitted=header.auto_submitted,
             report=header.report,
             disposition_to=header.disposition_to,
+            repeated=header.repeated,
         )
 
     def _reply_to_trusted(self, header: HeaderFacts) -> bool:

@@ -42,6 +42,7 @@ class Login:
         self._notes = notes
         self._log = log
         self._operators: dict[bytes, tuple[float, int, Caller | Refuse]] = {}
+        self.generation = 0  # grows with every change of the directory
 
     def operator(self, stream: Stream) -> Caller | Refuse:
         """The operator behind the peer's certificate (TRU-1, TRU-2, TRU-4).
@@ -73,6 +74,11 @@ class Login:
             )
         return Caller(CallerKind.OPERATOR, peer.dn_key, peer.dn_text, "mtls", domains=domains)
 
+    def offered(self, stream: Stream) -> tuple[str, ...]:
+        """What this peer may use: clients try EXTERNAL first, and fail, when it is offered without a certificate."""
+        has_certificate = stream.tls is not None and stream.tls.peer is not None
+        return self.mechanisms if has_certificate else ("PLAIN",)
+
     async def password(self, stream: Stream, user: str, password: Secret) -> Principal | Refuse:
         """A login with a password."""
         return self._traced(stream, "password", await self._accounts.plain(user, password, stream.host))
@@ -95,6 +101,14 @@ class Login:
             return Refuse(535, "5.7.8", peer.public, peer.reason)
         wanted = parse_external(data)
         return wanted if isinstance(wanted, Refuse) else await self._accounts.certificate(peer.dn_key, wanted)
+
+    def directory_changed(self) -> None:
+        """Boxes, persons or members have changed: who is in must be looked at anew (BAL-5)."""
+        self.generation += 1
+
+    async def still(self, principal: Principal) -> bool:
+        """Whether somebody who came in before may go on."""
+        return await self._accounts.still(principal)
 
     def handshake_failed(self, stream: Stream, error: ssl.SSLError) -> None:
         """Note why a TLS handshake was refused; the peer has seen only an alert."""

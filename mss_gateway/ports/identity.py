@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mss_gateway.base.errors import Refuse
@@ -15,7 +15,10 @@ from .records import BoxRow
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody who has proved who they are. `boxes` are those they may open and write from, main one first."""
+    """Somebody who has proved who they are. `boxes` are those they may open and write from, main one first.
+
+    `proof` is the password's hash or the DN key that let them in: once changed, it ends what it had opened.
+    """
 
     person_id: int
     login: str
@@ -23,6 +26,7 @@ class Principal:
     kind: CallerKind
     auth: str
     boxes: tuple[BoxRow, ...]
+    proof: str = field(default="", repr=False)
 
     @property
     def primary(self) -> BoxRow:
@@ -43,6 +47,9 @@ class Accounts(Protocol):
 
     async def certificate(self, dn_key: str, wanted: str) -> Principal | Refuse:
         """A registered client certificate (BAL-4); `wanted` names the box, empty when there is only one."""
+
+    async def still(self, principal: Principal) -> bool:
+        """Whether somebody who came in before may go on, after the directory has changed (BAL-5)."""
 
 
 class Hasher(Protocol):

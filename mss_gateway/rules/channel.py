@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from mss_gateway.base.errors import Refuse
-from mss_gateway.mail.address import Address
+from mss_gateway.mail.address import Address, parse_address
 
 from . import texts
 from .actions import Action, AddHeader, GuardChannel, SetChannel
@@ -58,17 +58,20 @@ def added_headers(facts: Facts) -> tuple[AddHeader, ...]:
     return (AddHeader("X-MSS-MES", END_HEADER),)
 
 
-def answering_bal(facts: Facts) -> str | None:
-    """CHN-1: key of the BAL that the patient may answer: Reply-To when it is MSSanté, else From."""
+def answering_bal(facts: Facts) -> tuple[str, ...] | None:
+    """CHN-1: keys of the BAL that the patient may answer: Reply-To when it is MSSanté, else From; None for a report.
+
+    A Reply-To of several addresses names several BALs, since the patient's client writes to all of them.
+    """
     if facts.message is None or facts.sender is None:
         return None
     for header in added_headers(facts):
         if header.name == "Reply-To":
-            return header.value.lower()
+            return (parse_address(header.value).key,)
     if facts.message.reply_to and facts.message.reply_to_trusted:
-        return facts.message.reply_to[0].key
+        return tuple(dict.fromkeys(to.key for to in facts.message.reply_to))
     author: Address = facts.message.from_[0] if facts.message.from_ else facts.sender.address
-    return author.key
+    return (author.key,)
 
 
 def mark(facts: Facts) -> Mark:
@@ -90,12 +93,10 @@ def consequences(facts: Facts) -> tuple[Action, ...]:
         return (GuardChannel(facts.sender.address.key, facts.recipient.address.key, facts.channel.version),)
     # A receipt or a bounce neither opens nor closes; a patient's answer rests on the channel in any shape.
     if to_patient and facts.message.report is None:
-        bal = answering_bal(facts)
-        if bal is None:
-            return ()
         kind = mark(facts)
         state = TRANSITIONS[facts.channel.state, kind]
-        return (SetChannel(facts.recipient.address.key, bal, state, kind.value),)
+        patient = facts.recipient.address.key
+        return tuple(SetChannel(patient, bal, state, kind.value) for bal in answering_bal(facts) or ())
     return ()
 
 

@@ -129,6 +129,7 @@ class MessageFacts:
     from_: tuple[Address, ...] = ()
     from_valid: bool = True
     from_local: bool = False  # an author of From is hosted here
+    from_listed: frozenset[str] = frozenset()  # domains of From that are other operators' on the trusted list
     sender: Address | None = None
     reply_to: tuple[Address, ...] = ()
     reply_to_present: bool = False
@@ -140,6 +141,7 @@ class MessageFacts:
     auto_submitted: bool = False
     report: str | None = None  # delivery-status | disposition-notification when multipart/report
     disposition_to: str | None = None
+    repeated: tuple[str, ...] = ()  # fields given twice that must be single: readers disagree on which counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ MESSAGE_RULES: tuple[Rule, ...] = (
     senders.header_from_operator,  # BAL-7
     senders.header_from_patient,  # CHN-7
     senders.reply_to,  # BAL-6
+    senders.reply_to_patient,  # CHN-7
+    senders.repeated_fields,  # CHN-1, CHN-3, CHN-4
 )
 """Asked at the end of data, once for each recipient; the first refusal refuses the message (RTE-5)."""
 

@@ -85,7 +85,14 @@ def header_from_operator(facts: Facts) -> Refuse | None:
         return None
     if facts.message.from_local:
         return _refuse("The header From names a mailbox that is hosted here", "local-sender")
-    if not facts.house.check_header_from or facts.sender is None:
+    if not facts.house.check_header_from:
+        return None
+    if facts.sender is None:
+        # Reports come from host names that no list knows; a name that the list gives to somebody else is forged.
+        if facts.message.from_listed - facts.caller.domains:
+            return _refuse(
+                "The domain of header From does not list the DN of your certificate", "from-dn-mismatch"
+            )
         return None
     if not facts.message.from_valid or len(facts.message.from_) != 1:
         return _refuse("The header From must hold exactly one address", "from-not-single")
@@ -105,9 +112,40 @@ def header_from_patient(facts: Facts) -> Refuse | None:
     from_patient = sender is not None and sender.place in PATIENT_PLACES
     if not from_patient and domain in facts.caller.domains:
         return None
-    if any(author.key != own and (from_patient or author.domain == domain) for author in facts.message.from_):
+    named = facts.message.from_
+    if facts.message.sender is not None:
+        named = (*named, facts.message.sender)
+    if any(author.key != own and (from_patient or author.domain == domain) for author in named):
         return _refuse(texts.PATIENT_FORGED, "patient-forged")
     return None
+
+
+def reply_to_patient(facts: Facts) -> Refuse | None:
+    """CHN-7: an answer about one patient never goes to another: only a patient's own address may be in Reply-To."""
+    if facts.message is None or facts.caller.kind is CallerKind.GATEWAY or facts.sender is None:
+        return None
+    own, domain = facts.sender.address.key, facts.house.patient_domain
+    writes_as_patient = facts.sender.place in PATIENT_PLACES
+    if any(to.key != own and (writes_as_patient or to.domain == domain) for to in facts.message.reply_to):
+        return _refuse(
+            "Reply-To cannot be another patient's address, nor a patient's answers go elsewhere",
+            "reply-to-patient",
+        )
+    return None
+
+
+def repeated_fields(facts: Facts) -> Refuse | None:
+    """CHN-1, CHN-3, CHN-4: what a channel hangs on is there once, or client and gateway would read it differently."""
+    if facts.message is None or not facts.message.repeated or facts.caller.kind is CallerKind.GATEWAY:
+        return None
+    patients = any(
+        party is not None and party.place in PATIENT_PLACES for party in (facts.sender, facts.recipient)
+    )
+    if not patients and facts.caller.kind is CallerKind.OPERATOR:
+        return None
+    return Refuse(
+        550, "5.6.0", f"The header holds {facts.message.repeated[0]} more than once", "field-repeated"
+    )
 
 
 def reply_to(facts: Facts) -> Refuse | None:

@@ -10,6 +10,7 @@ from mss_gateway.pipeline.intake import Intake
 from mss_gateway.pipeline.login import Login
 from mss_gateway.pipeline.spool import Spool
 from mss_gateway.pipeline.transaction import PeerSession, Transaction
+from mss_gateway.ports.identity import Principal
 from mss_gateway.protocol.smtp import (
     Auth,
     AuthResponse,
@@ -33,6 +34,7 @@ from .options import Role, SmtpOptions
 
 GUESSING = Reply(421, "4.7.0", "Too many failed logins; closing")
 HARVESTING = Reply(421, "4.7.0", "Too many refused addresses; closing")
+ENDED = Reply(421, "4.7.0", "Your access to a mailbox has changed; log in again")
 DISK = Reply(452, "4.3.1", "No room to keep the message now; try again later")
 
 
@@ -50,6 +52,8 @@ class Conversation:
         self._helo = ""
         self._extended = False
         self._caller: Caller | None = None
+        self._principal: Principal | None = None
+        self._generation = 0
         self._transaction: Transaction | None = None
         self._started = 0.0
         self._spool: Spool | None = None
@@ -143,6 +147,7 @@ class Conversation:
             self._mechanism = mechanism
             self._core.challenge(b"")
             return
+        self._generation = self._login.generation
         outcome = await self._login.authenticate(self._stream, mechanism or self._mechanism, data)
         if isinstance(outcome, Refuse):
             self._intake.note_refusal(None, self._stream.host, outcome.reason)
@@ -150,6 +155,7 @@ class Conversation:
             over = self._failed_logins >= self._options.auth_failures
             self._core.reply(GUESSING if over else Reply.of(outcome))
         else:
+            self._principal = outcome
             self._caller = outcome.caller()
             self._core.accept()
 
@@ -161,12 +167,26 @@ class Conversation:
             self._intake.note_refusal(None, self._stream.host, caller.reason)
             self._answer(caller)
             return
+        if not await self._admitted():
+            self._intake.note_refusal(None, self._stream.host, "login-ended")
+            self._core.reply(ENDED)
+            return
         assert caller is not None  # the core lets no MAIL through before AUTH in this role
         transaction, refuse = await self._intake.begin(caller, self._session_facts(event), event.envelope(()))
         if refuse is None:
             self._transaction = transaction
             self._started = time.monotonic()
         self._answer(refuse)
+
+    async def _admitted(self) -> bool:
+        """Whether the one logged in may go on: a suspended or closed box, or a new password, ends it (BAL-5)."""
+        generation = self._login.generation
+        if self._principal is None or generation == self._generation:
+            return True
+        if not await self._login.still(self._principal):
+            return False
+        self._generation = generation
+        return True
 
     def _session_facts(self, event: MailFrom) -> PeerSession:
         tls = self._stream.tls

@@ -124,6 +124,8 @@ class Connection:
 
     async def _handshake(self) -> None:
         await self._stream.start_tls(self._door.context(), self._door.options.deadlines.handshake)
+        if self._door.options.role is Role.SUBMISSION:
+            self._core.offer(self._door.login.offered(self._stream))
 
     async def _flush(self) -> None:
         data = self._core.data_to_send()

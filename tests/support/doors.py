@@ -40,10 +40,12 @@ def sample() -> tuple[Settings, Handout]:
 class Served:
     """A gateway that serves. Blocking clients talk to it; `call` runs a coroutine on its own loop."""
 
-    def __init__(self, settings: Settings, handout: Handout) -> None:
+    def __init__(
+        self, settings: Settings, handout: Handout, loop: Callable[[], asyncio.AbstractEventLoop]
+    ) -> None:
         self.settings = settings
         self.handout = handout
-        self.loop = asyncio.new_event_loop()
+        self.loop = loop()
         self.running: Running | None = None
         self._ready = threading.Event()
         self._fault: BaseException | None = None
@@ -151,7 +153,11 @@ def free_ports(settings: Settings) -> Settings:
 
 
 @contextmanager
-def gateway_in_thread(folder: Path, *changes: Change) -> Iterator[Served]:
+def gateway_in_thread(
+    folder: Path,
+    *changes: Change,
+    loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> Iterator[Served]:
     """A gateway over a fresh copy of the sample's store, its settings changed; stopped in the end."""
     settings, handout = sample()
     shutil.copytree(settings.store.path, folder / "store")
@@ -165,7 +171,7 @@ def gateway_in_thread(folder: Path, *changes: Change) -> Iterator[Served]:
     )
     for change in changes:
         settings = change(settings)
-    served = Served(settings, handout)
+    served = Served(settings, handout, loop)
     try:
         yield served
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -154,6 +155,10 @@ class SmtpServer:
         self._session.say(reply)
         self._waiting = None
         self._shut()
+
+    def offer(self, mechanisms: tuple[str, ...]) -> None:
+        """Offer these AUTH mechanisms from now on: EXTERNAL makes sense only to a peer with a certificate."""
+        self._config = self._session.config = replace(self._config, auth_mechanisms=mechanisms)
 
     def tls_started(self) -> None:
         """Begin anew after the handshake: all said before is forgotten (RFC 3207 section 4.2)."""

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import apsw
 import orjson
 
 from mss_gateway.ports.records import TraceLine
+from mss_gateway.rules.ins import mask_text
+
+Value = TypeVar("Value")
+_SHORTEST = 13  # characters of a matricule
+
+
+def _masked(value: Value) -> Value:
+    if isinstance(value, str) and len(value) >= _SHORTEST:
+        return mask_text(value)  # type: ignore[return-value]
+    return value
 
 
 def insert_trace(db: apsw.Connection, lines: Iterable[TraceLine]) -> None:
-    """Append lines."""
+    """Append lines; every text is masked here once more, whoever wrote it (INS-7)."""
     db.executemany(
         "INSERT INTO trace (at, event, transaction_id, message_id, box_id, actor, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
@@ -19,10 +30,10 @@ def insert_trace(db: apsw.Connection, lines: Iterable[TraceLine]) -> None:
                 line.at,
                 line.event,
                 line.transaction,
-                line.message_id,
+                _masked(line.message_id),
                 line.box_id,
-                line.actor,
-                orjson.dumps(dict(line.detail)).decode(),
+                _masked(line.actor),
+                orjson.dumps({name: _masked(value) for name, value in line.detail.items()}).decode(),
             )
             for line in lines
         ],
@@ -30,7 +41,8 @@ def insert_trace(db: apsw.Connection, lines: Iterable[TraceLine]) -> None:
 
 
 def read_trace(db: apsw.Connection, message_id: str | None, limit: int) -> list[TraceLine]:
-    """Lines of one Message-ID, or the latest ones; oldest first."""
+    """Lines of one Message-ID, or the latest ones; oldest first. A Message-ID with an INS in it is kept masked."""
+    message_id = _masked(message_id)
     columns = "SELECT id, at, event, transaction_id, message_id, box_id, actor, detail FROM trace"
     if message_id is None:
         rows = list(db.execute(f"{columns} ORDER BY id DESC LIMIT ?", (limit,)))[::-1]
