@@ -139,6 +139,8 @@ def _plain(item: object) -> object:
         return {name: _plain(inner) for name, inner in item.items()}
     if isinstance(item, list | tuple):
         return [_plain(inner) for inner in item]
+    if isinstance(item, frozenset | set):
+        return sorted(str(_plain(inner)) for inner in item)
     if isinstance(item, str):
         return mask_text(item)
     return getattr(item, "value", item)

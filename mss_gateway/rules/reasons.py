@@ -14,6 +14,8 @@ REASONS: dict[str, str] = {
     "from-mismatch": "BAL-6: header From differs from MAIL FROM",
     "from-dn-mismatch": "BAL-7: the domain of header From does not list the certificate presented",
     "reply-to-outside": "BAL-6: Reply-To leads out of MSSanté",
+    "reply-to-patient": "CHN-7: Reply-To would lead a patient's matter to another patient",
+    "field-repeated": "CHN-1, CHN-3, CHN-4: a field that a channel hangs on is there twice",
     "outside-trust-space": "RTE-3: the recipient's domain is not on the trusted list",
     "relay-denied": "RTE-3: another operator wrote to a domain that is not hosted here",
     "unknown-box": "RTE-1: no such mailbox in a hosted domain",

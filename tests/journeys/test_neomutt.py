@@ -1,4 +1,4 @@
-"""neomutt in batch: reads a mailbox, flags, and sends."""
+"""neomutt in batch: it logs in over TLS and sends."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.test_imapclient import opened
-from tests.journeys.test_mbsync import submit
 from tests.support.foreign import require_program
-from tests.support.journeys import letter, ran, stored
+from tests.support.journeys import ran, stored
 from tests.support.process import GatewayProcess
 
 pytestmark = pytest.mark.foreign
@@ -75,39 +73,3 @@ def test_neomutt_sends(gateway: GatewayProcess, tmp_path: Path) -> None:
     kept = stored(gateway.handout, office, message_id)
     assert kept is not None
     assert b"with ESMTPSA" in kept
-
-
-def test_neomutt_reads_and_flags(gateway: GatewayProcess, tmp_path: Path) -> None:
-    """It opens INBOX, flags the message of a subject, saves the change and leaves."""
-    doctor = gateway.handout.account("PER")
-    word = f"drapeau{os.getpid()}"
-    message_id, data = letter(gateway.handout.app.address, doctor.address, word)
-    submit(gateway, data, doctor.address)
-    assert stored(gateway.handout, doctor, message_id) is not None
-    box = f"imaps://{doctor.login.replace('@', '%40')}@localhost:{gateway.handout.ports.imaps}/INBOX"
-    push = f"push '<limit>~s {word}<enter><flag-message><sync-mailbox><quit>'"
-    command = [
-        require_program("script"),
-        "-qec",
-        " ".join(map(quoted, interactive(gateway, tmp_path, box, push))),
-        "/dev/null",
-    ]
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TERM": "xterm", "LANG": "C.UTF-8"}
-    status, said = ran(command, env=environment)
-    assert status == 0, said
-    with opened(gateway, doctor) as client:
-        client.select_folder("INBOX")
-        uids = client.search(["HEADER", "Message-ID", message_id])
-        assert b"\\Flagged" in client.get_flags(uids)[uids[0]]
-
-
-def interactive(gateway: GatewayProcess, folder: Path, box: str, push: str) -> list[str]:
-    """The command line of an interactive run that types by itself."""
-    return [require_program("neomutt"), "-n", "-F", str(settings(gateway, folder)), "-f", box, "-e", push]
-
-
-def quoted(word: str) -> str:
-    """One word of a shell line."""
-    import shlex
-
-    return shlex.quote(word)

@@ -9,7 +9,7 @@ from mss_gateway.ports.records import BoxRow, Membership, NewBox, Person, TraceL
 from mss_gateway.ports.store import AlreadyExists
 from mss_gateway.rules.facts import BoxState, BoxType
 
-LINE = TraceLine(0.0, "test")
+LINE = TraceLine(0.0, "test", "")
 """A trace line for whoever asks for one."""
 
 
