@@ -116,7 +116,8 @@ def show(address: str, config: Config = DEFAULT_CONFIG, json: AsJson = False) ->
 def _state(operation: str, address: str, reason: str, config: Path, json: bool) -> None:
     result = call(config, operation, {"address": address, "reason": reason}, as_json=json)
     if not json:
-        record(address, {"state": result["bal"]["state"], "reason": reason})
+        bal = result["bal"]  # its reason comes back without an INS in it
+        record(bal["address"], {"state": bal["state"], "reason": bal["state_reason"]})
 
 
 @app.command()

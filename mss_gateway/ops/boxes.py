@@ -14,6 +14,7 @@ from mss_gateway.ports.records import BoxRow, NewBox, Person
 from mss_gateway.ports.store import AlreadyExists, DirectoryRows
 from mss_gateway.rules.boxes import check_box, check_fin, check_member, check_purge, check_transition
 from mss_gateway.rules.facts import BoxState, BoxType, House
+from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.national import check_person_id
 
 from .operation import (
@@ -174,7 +175,7 @@ class BoxOperations:
         """Remove the mail of a box whose retention after closure has passed; for good."""
         row = await self.found(arguments)
         checked(lambda: check_purge(row.state, row.state_at, time.time(), self._p.house), CONFLICT)
-        reason = text(arguments, "reason")
+        reason = mask_text(text(arguments, "reason"))
         trace = traced("bal-purge", arguments, row.id, reason=reason)
         return {"bal": record(await self._p.rows.purge_box(row.id, reason, trace))}
 
@@ -269,7 +270,7 @@ async def hash_password(hasher: Hasher, arguments: Arguments) -> str:
 
 async def change_state(rows: DirectoryRows, arguments: Arguments, row: BoxRow, state: BoxState) -> BoxRow:
     """Change a box's state with its reason; raises `OperationRefused` when the rules forbid it (BAL-5, PAT-1)."""
-    reason = text(arguments, "reason", "")
+    reason = mask_text(text(arguments, "reason", ""))
     checked(lambda: check_transition(row.type, row.state, state), CONFLICT)
     trace = traced(f"bal-{state.value}", arguments, row.id, reason=reason)
     return await rows.set_box_state(row.id, state, reason, trace)

@@ -1,4 +1,4 @@
-"""Canary words through every path at DEBUG: none may come back in log, trace, figures, replies or CLI (AUD-5, INS-7)."""
+"""Canary words through every path at DEBUG: none comes back in log, trace, figures, replies or CLI (AUD-5, INS-7)."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         assert gateway.process.poll() is None
     finally:
         assert gateway.stop() == 0
-    yield scene
+    return scene
 
 
 def operators(scene: Scene) -> None:
