@@ -141,8 +141,6 @@ def _plain(item: object) -> object:
         return [_plain(inner) for inner in item]
     if isinstance(item, frozenset | set):
         return sorted(str(_plain(inner)) for inner in item)
-    if isinstance(item, frozenset):
-        return sorted(item)
     if isinstance(item, str):
         return mask_text(item)
     return getattr(item, "value", item)

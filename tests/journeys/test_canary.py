@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,7 +109,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """Every path walked once with a gateway that logs everything it can."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MSS_GATEWAY_LOG_LEVEL", "debug")
