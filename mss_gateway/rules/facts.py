@@ -118,6 +118,38 @@ class Party:
     box: Box | None = None
 
 
+class IdentityStatus(Enum):
+    """How far an identity of the registry has been checked (INS-5, RNIV)."""
+
+    PROV = "PROV"
+    RECUP = "RECUP"
+    VALI = "VALI"
+    QUAL = "QUAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One leaf part that is no body text: its media type in lower case and its file name, decoded (PAT-5)."""
+
+    media_type: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFacts:
+    """What one IHE_XDM archive says of its patient (INS-6); INS in upper case, as written (13 or 15 characters).
+
+    `problem` is empty, or the slug (`xdm-…`) of why the archive cannot be read safely or contradicts itself.
+    `metadata` holds every patient of METADATA.XML, `cda` every patient of a CDA's recordTarget; `unnamed` tells
+    that one of the documents names no patient by INS in one of the two places.
+    """
+
+    problem: str = ""
+    metadata: frozenset[str] = frozenset()
+    cda: frozenset[str] = frozenset()
+    unnamed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
     """What the rules read in the header of a message; decoded, never the body.

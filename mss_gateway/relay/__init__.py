@@ -1,0 +1,1 @@
+"""ARM: carries mail to other operators over mutual TLS (TRU-5)."""
