@@ -46,11 +46,15 @@ class NewBody:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Put the body into a folder of a box: by name, created when absent."""
+    """Put the body into a folder of a box: by name, created when absent.
+
+    `seen_by` is the person who has read it in a box with several members; the others have not.
+    """
 
     box_id: int
     folder: str = INBOX
     flags: frozenset[str] = frozenset()
+    seen_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,17 @@ class OutboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class ChannelChange:
-    """Set one channel to a state; `cause` is a slug (`message`, `fin-subject`, `fin-header`, `ops`)."""
+    """Set one channel to a state; `cause` is a slug (`message`, `fin-subject`, `fin-header`, `auto-answer`, `ops`…).
+
+    `name` is the professional's as the patient knows it. When the state really changes, what the patient's mailbox
+    holds of the exchange gets or loses `$MSSClosed` in the same commit (CHN-10).
+    """
 
     patient: str
     bal: str
     state: ChannelState
     cause: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +106,37 @@ class TraceLine:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A read receipt owed for one patient's copy of a message, until it is opened (RCP-2)."""
+    """A read receipt owed for one mailbox's copy of a message, until it is opened there (RCP-2).
+
+    `notify` is where it goes, `recipient` the address written to, `orcpt` the original recipient as sent.
+    """
 
     box_id: int
     notify: str
+    recipient: str = ""
+    orcpt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A receipt whose message has been opened; `header` is that message's, `opened_at` epoch seconds (RCP-2)."""
+
+    id: int
+    box_id: int
+    body_id: int
+    notify: str
+    recipient: str
+    orcpt: str | None
+    header: bytes
+    opened_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The message belongs to the exchange of this patient with this BAL; keys of addresses (CHN-10, IMP-2)."""
+
+    patient: str
+    bal: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +148,40 @@ class Part:
     placements: tuple[Placement, ...] = ()
     outbox: tuple[OutboxEntry, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    alerts: tuple[int, ...] = ()  # patients' boxes whose owner is told outside (PAT-3)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one outbox row under its lease: `sent` and `failed` end it, `waiting` puts it back (QUE-1).
+
+    `next_attempt` is epoch seconds; `warned` tells that the delay report (RCP-1) is part of this commit;
+    `uncertain` that the peer may have taken it although its answer was lost.
+    """
+
+    id: int
+    lease: str
+    state: str
+    error: str = ""
+    next_attempt: float = 0.0
+    warned: bool = False
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Everything that one `250` promises: committed as a whole or not at all (RTE-4)."""
+    """Everything that one `250` promises: committed as a whole or not at all (RTE-4).
+
+    `answered` are receipts whose MDN is among the parts (RCP-2); `settled` outbox rows whose reports are.
+    """
 
     parts: tuple[Part, ...]
     channels: tuple[ChannelChange, ...] = ()
     guards: tuple[ChannelGuard, ...] = ()
     trace: tuple[TraceLine, ...] = ()
+    answered: tuple[int, ...] = ()
+    settled: tuple[Settled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +204,8 @@ class Channel:
     version: int
     cause: str
     changed_at: float
+    active_at: float = 0.0  # last traffic, epoch seconds, to the hour (CHN-8)
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +258,24 @@ class NewBox:
     patient_initiated: bool = False
     fin: str = "fin"
     password_login: bool = False
+    auto_close: str = ""
+    exchange_folder: bool = True
+    server_mdn: bool = False
+    alert_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxChoices:
+    """What may be changed of a box after its creation; None leaves as it is (BAL-8, CHN-6 and 8, IMP-2, RCP-4, PAT-3)."""
+
+    display: str | None = None
+    patient_initiated: bool | None = None
+    fin: str | None = None
+    password_login: bool | None = None
+    auto_close: str | None = None
+    exchange_folder: bool | None = None
+    server_mdn: bool | None = None
+    alert_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,3 +295,7 @@ class BoxRow:
     created_at: float
     state_reason: str
     state_at: float = 0.0  # since when it is in this state, epoch seconds
+    auto_close: str = ""
+    exchange_folder: bool = True
+    server_mdn: bool = False
+    alert_address: str = ""

@@ -9,11 +9,13 @@ from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState
 
 from .mailboxes import Mailboxes
 from .records import (
+    BoxChoices,
     BoxRow,
     Channel,
     Delivery,
     Membership,
     NewBox,
+    Opened,
     Person,
     Placed,
     Queued,
@@ -27,6 +29,14 @@ class StoreError(Exception):
 
 class StoreFull(StoreError):
     """No space left; nothing was changed, everything before is kept."""
+
+
+class StaleReceipt(StoreError):
+    """A receipt that a delivery answers was answered already, or was never opened (RCP-2)."""
+
+
+class StaleLease(StoreError):
+    """An outbox row that a delivery settles is no longer held under that lease (QUE-1)."""
 
 
 class StaleChannel(StoreError):
@@ -43,7 +53,8 @@ class Deliveries(Protocol):
     async def accept(self, delivery: Delivery) -> tuple[Placed, ...]:
         """Commit a delivery durably, whole or not at all, and return where it was placed.
 
-        Cancelling the caller does not cancel the commit. Raises `StaleChannel`, `StoreFull`, `StoreError`.
+        Cancelling the caller does not cancel the commit. Raises `StaleChannel`, `StaleReceipt`, `StaleLease`,
+        `StoreFull`, `StoreError`.
         """
 
 
@@ -57,6 +68,9 @@ class Channels(Protocol):
         self, patient: str | None = None, bal: str | None = None, limit: int = 1000
     ) -> list[Channel]:
         """Channels of a patient, of a BAL, of both, or all, latest change first."""
+
+    async def silent_channels(self, bal: str, since: float, limit: int = 100) -> list[Channel]:
+        """Open channels of a BAL without traffic since then (CHN-8), longest silent first."""
 
     async def set_channel(
         self, patient: str, bal: str, state: ChannelState, cause: str, trace: TraceLine
@@ -81,6 +95,9 @@ class DirectoryRows(Protocol):
 
     async def set_box_state(self, box_id: int, state: BoxState, reason: str, trace: TraceLine) -> BoxRow:
         """Change the state with its reason (BAL-5)."""
+
+    async def set_box_choices(self, box_id: int, choices: BoxChoices, trace: TraceLine) -> BoxRow:
+        """Change what may be changed of a box."""
 
     async def purge_box(self, box_id: int, reason: str, trace: TraceLine) -> BoxRow:
         """Remove all mail, members and certificates of a box; its address stays taken (BAL-5)."""
@@ -117,6 +134,13 @@ class DirectoryRows(Protocol):
         """The boxes that a certificate with this DN key may use."""
 
 
+class Receipts(Protocol):
+    """Read receipts between opening and MDN (RCP-2)."""
+
+    async def opened(self, limit: int = 100) -> list[Opened]:
+        """Receipts whose message was opened and whose MDN is not written yet, oldest first."""
+
+
 class Outbox(Protocol):
     """Messages to other operators (QUE-1). Leasing and retry belong to the queue."""
 
@@ -141,7 +165,11 @@ BoxListener = Callable[[], None]
 """Called in the event loop after a commit that changed the directory."""
 
 
-class Store(Deliveries, Channels, DirectoryRows, Outbox, Trace, Mailboxes, Protocol):
+OpenedListener = Callable[[], None]
+"""Called in the event loop after a commit in which a message with a receipt due was opened."""
+
+
+class Store(Deliveries, Channels, DirectoryRows, Receipts, Outbox, Trace, Mailboxes, Protocol):
     """One database with all its roles."""
 
     def on_folder_change(self, listener: FolderListener) -> None:
@@ -149,6 +177,9 @@ class Store(Deliveries, Channels, DirectoryRows, Outbox, Trace, Mailboxes, Proto
 
     def on_directory_change(self, listener: BoxListener) -> None:
         """Hear of every commit that changed boxes, persons or members."""
+
+    def on_opened(self, listener: OpenedListener) -> None:
+        """Hear of every commit after which a receipt is due to be written."""
 
     async def open(self) -> None:
         """Open, migrate and recover; raise `StoreError` saying what to do."""

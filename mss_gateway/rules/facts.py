@@ -77,6 +77,13 @@ class House:
     check_header_from: bool = True  # BAL-7
     max_received: int = 30  # RTE-6, Received lines
     purge_after_days: int = 180  # BAL-5, days from the closure on
+    require_qualified: str = "off"  # INS-5: off | warn | enforce
+    archive_gate: str = "enforce"  # INS-6: off | warn | enforce
+    near_miss_notice: bool = True  # CHN-5
+    patient_size: int = 25 * 1024 * 1024  # PAT-5, octets of the whole message
+    patient_attachments: frozenset[str] = frozenset(
+        {"pdf", "jpeg", "png", "tiff", "txt", "rtf", "doc", "ihe_xdm"}
+    )  # PAT-5, kinds of `rules.attachments.KINDS`
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One mailbox as the rules see it. `fin` is the BAL-8 choice: `fin`, `leave` or `reply-to=ADDRESS`."""
+    """One mailbox as the rules see it. `fin` is the BAL-8 choice: `fin`, `leave` or `reply-to=ADDRESS`.
+
+    `auto_close` is the CHN-8 choice: empty, `answer`, `send` or `days=N`. `alert` tells that its owner is told
+    of new messages outside (PAT-3).
+    """
 
     id: int
     address: Address
@@ -107,6 +118,10 @@ class Box:
     display: str = ""
     patient_initiated: bool = False
     fin: str = "fin"
+    auto_close: str = ""
+    exchange_folder: bool = True
+    server_mdn: bool = False
+    alert: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +188,11 @@ class MessageFacts:
     auto_submitted: bool = False
     report: str | None = None  # delivery-status | disposition-notification when multipart/report
     disposition_to: str | None = None
+    from_name: str = ""  # the display name of From, decoded
+    reply_to_unfit: bool = False  # a Reply-To hosted here that is no open PER, ORG or CAB mailbox (BAL-8)
+    size: int = 0  # octets
+    attachments: tuple[Attachment, ...] = ()  # read for patients only (PAT-5)
+    archives: tuple[ArchiveFacts, ...] = ()  # read for patients only (INS-6)
     repeated: tuple[str, ...] = ()  # fields given twice that must be single: readers disagree on which counts
 
 
@@ -200,3 +220,7 @@ class Facts:
     recipient: Party | None = None
     message: MessageFacts | None = None
     channel: ChannelFacts = field(default_factory=ChannelFacts)
+    identity: IdentityStatus | None = (
+        None  # of the patient written to, None when the registry has none (INS-5)
+    )
+    patients: int = 0  # patients among the accepted recipients of the message (INS-6)

@@ -132,7 +132,10 @@ def compose(path: Path, file: File) -> Settings:
             realm=Realm(file.gateway.realm),
             patient_domain=patient,
             patient_service_locals=frozenset(name.lower() for name in file.domains.patient_service_addresses),
-            **file.rules.model_dump(),
+            **{
+                **file.rules.model_dump(),
+                "patient_attachments": frozenset(file.rules.patient_attachments),
+            },
         ),
         book=BookOptions(hosted, patient, file.domains.patient_hosted),
         trust=trust,

@@ -25,6 +25,7 @@ class GatewaySection(Section):
     hostname: str
     realm: Literal["production", "test", "demo"] = "production"
     state: str = "state"
+    software_nil: str = ""
 
 
 class DomainsSection(Section):
@@ -104,6 +105,59 @@ class RulesSection(Section):
     check_header_from: bool = True
     max_received: Count = 30
     purge_after_days: Annotated[int, Field(ge=0)] = 180
+    require_qualified: Literal["off", "warn", "enforce"] = "off"
+    archive_gate: Literal["off", "warn", "enforce"] = "enforce"
+    near_miss_notice: bool = True
+    patient_size: Size = 25 * 1024 * 1024
+    patient_attachments: list[
+        Literal["pdf", "jpeg", "png", "tiff", "txt", "rtf", "doc", "docx", "ihe_xdm"]
+    ] = [
+        "pdf",
+        "jpeg",
+        "png",
+        "tiff",
+        "txt",
+        "rtf",
+        "doc",
+        "ihe_xdm",
+    ]
+
+
+class RelaySection(Section):
+    """[relay]: how other operators are reached."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    nameservers: builtins.list[Endpoint] = []
+    routes: builtins.list[str] = []
+    connections_per_domain: Count = 4
+    messages_per_connection: Count = 100
+    connect_timeout: Seconds = 30.0
+    command_timeout: Seconds = 300.0
+    data_timeout: Seconds = 600.0
+    keep_idle: Seconds = 30.0
+
+
+class QueueSection(Section):
+    """[queue]: how long and how often a message is tried again."""
+
+    lifetime_hours: Annotated[float, Field(gt=0)] = 120.0
+    warn_after_hours: Annotated[float, Field(gt=0)] = 4.0
+    retry_first: Seconds = 60.0
+    retry_most: Seconds = 3600.0
+
+
+class AlertsSection(Section):
+    """[alerts]: mail to a patient's personal address when something has arrived."""
+
+    mode: Literal["off", "each", "daily"] = "off"
+    smarthost: str = ""
+    sender: str = ""
+    security: Literal["tls", "starttls", "none"] = "starttls"
+    ca: str = ""
+    login: str = ""
+    password_file: str = ""
+    digest_hour: Annotated[int, Field(ge=0, le=23)] = 8
+    link: str = ""
 
 
 class LogSection(Section):
@@ -130,5 +184,8 @@ class File(Section):
     limits: LimitsSection = LimitsSection()
     store: StoreSection = StoreSection()
     rules: RulesSection = RulesSection()
+    relay: RelaySection = RelaySection()
+    queue: QueueSection = QueueSection()
+    alerts: AlertsSection = AlertsSection()
     log: LogSection = LogSection()
     control: ControlSection = ControlSection()

@@ -70,6 +70,8 @@ def release(writer: Writer, body_id: int, count: int = 1) -> None:
     _, segment, octets = row
     db.execute("DELETE FROM bodies WHERE id = ?", (body_id,))
     db.execute("DELETE FROM body_bytes WHERE id = ?", (body_id,))
+    db.execute("DELETE FROM exchanges WHERE body_id = ?", (body_id,))
+    db.execute("DELETE FROM receipts WHERE body_id = ? AND state = 'due'", (body_id,))  # never opened
     if segment is None:
         return
     live = db.execute(

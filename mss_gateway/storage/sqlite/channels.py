@@ -1,30 +1,75 @@
-"""Channels: state, version, and the guard that a commit checks (CHN-9)."""
+"""Channels: state, version, the guard that a commit checks (CHN-9), and the marks in the patient's mailbox (CHN-10)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import apsw
 
-from mss_gateway.ports.records import Channel, ChannelChange, ChannelGuard
+from mss_gateway.ports.records import Channel, ChannelChange, ChannelGuard, Exchange
 from mss_gateway.ports.store import StaleChannel
 from mss_gateway.rules.facts import ChannelFacts, ChannelState
 
+from .engine import Writer
+from .receipts import copies, set_keyword
 
-def check_guard(db: apsw.Connection, guard: ChannelGuard) -> None:
-    """Raise `StaleChannel` when the channel is no longer at the version that the decision saw."""
+CLOSED_KEYWORD = "$MSSClosed"
+"""What every message of an exchange that has been ended carries in the patient's mailbox (CHN-10)."""
+
+ACTIVITY = 3600.0
+"""Seconds to which the last traffic of a channel is known: a finer clock would write a row for each message."""
+
+_COLUMNS = "SELECT patient, bal, state, version, cause, changed_at, active_at, name FROM channels"
+
+
+def check_guard(db: apsw.Connection, guard: ChannelGuard, at: float) -> None:
+    """Raise `StaleChannel` when the channel is no longer at the version that the decision saw; note the traffic."""
     row = db.execute(
-        "SELECT version FROM channels WHERE patient = ? AND bal = ?", (guard.patient, guard.bal)
+        "SELECT version, active_at FROM channels WHERE patient = ? AND bal = ?", (guard.patient, guard.bal)
     ).fetchone()
     if (row[0] if row else 0) != guard.version:
         raise StaleChannel("the channel has changed")
+    if row and at - row[1] > ACTIVITY:
+        db.execute(
+            "UPDATE channels SET active_at = ? WHERE patient = ? AND bal = ?", (at, guard.patient, guard.bal)
+        )
 
 
-def apply_change(db: apsw.Connection, change: ChannelChange, at: float) -> None:
+def apply_change(writer: Writer, change: ChannelChange, at: float) -> None:
     """Set the state; the version grows only when the state really changes, so an open channel stays cheap."""
+    db = writer.db
     db.execute(
-        "INSERT INTO channels VALUES (?1, ?2, ?3, 1, ?4, ?5) ON CONFLICT (patient, bal) DO UPDATE SET"
-        " version = version + 1, state = ?3, cause = ?4, changed_at = ?5 WHERE state <> ?3",
-        (change.patient, change.bal, change.state.value, change.cause, at),
+        "INSERT INTO channels (patient, bal, state, version, cause, changed_at, active_at, name)"
+        " VALUES (?1, ?2, ?3, 1, ?4, ?5, ?5, ?6) ON CONFLICT (patient, bal) DO UPDATE SET"
+        " version = version + (state <> ?3), changed_at = iif(state <> ?3, ?5, changed_at), state = ?3,"
+        " cause = ?4, active_at = ?5, name = iif(?6 <> '', ?6, name) WHERE state <> ?3 OR active_at < ?5 - ?7",
+        (change.patient, change.bal, change.state.value, change.cause, at, change.name, ACTIVITY),
     )
+    if db.changes() == 0:
+        return
+    _mark(writer, change.patient, change.bal, on=change.state is ChannelState.CLOSED)
+
+
+def note_exchanges(writer: Writer, body_id: int, exchanges: Iterable[Exchange]) -> None:
+    """Remember to which exchanges a body belongs."""
+    writer.db.executemany(
+        "INSERT OR IGNORE INTO exchanges VALUES (?, ?, ?)",
+        [(exchange.patient, exchange.bal, body_id) for exchange in exchanges],
+    )
+
+
+def _mark(writer: Writer, patient: str, bal: str, *, on: bool) -> None:
+    """Set or clear the keyword on all messages of an exchange that lie in the patient's mailbox here."""
+    db = writer.db
+    row = db.execute("SELECT id FROM boxes WHERE address_key = ?", (patient,)).fetchone()
+    if row is None:
+        return
+    box_id: int = row[0]
+    bodies = db.execute(
+        "SELECT body_id FROM exchanges WHERE patient = ? AND bal = ?", (patient, bal)
+    ).fetchall()
+    for (body_id,) in bodies:
+        set_keyword(writer, *copies(db, box_id, body_id), keyword=CLOSED_KEYWORD, on=on)
 
 
 def read_channel(db: apsw.Connection, patient: str, bal: str) -> ChannelFacts:
@@ -43,11 +88,21 @@ def list_channels(db: apsw.Connection, patient: str | None, bal: str | None, lim
             where.append(f"{column} = ?")
             values.append(value)
     clause = f" WHERE {' AND '.join(where)}" if where else ""
-    rows = db.execute(
-        f"SELECT patient, bal, state, version, cause, changed_at FROM channels{clause}"
-        " ORDER BY changed_at DESC LIMIT ?",
-        (*values, limit),
+    return _channels(db.execute(f"{_COLUMNS}{clause} ORDER BY changed_at DESC LIMIT ?", (*values, limit)))
+
+
+def silent_channels(db: apsw.Connection, bal: str, since: float, limit: int) -> list[Channel]:
+    """Open channels of a BAL without traffic since then, longest silent first (CHN-8)."""
+    return _channels(
+        db.execute(
+            f"{_COLUMNS} WHERE state = 'open' AND active_at < ? AND bal = ? ORDER BY active_at LIMIT ?",
+            (since, bal, limit),
+        )
     )
+
+
+def _channels(rows: Iterable[tuple[str, str, str, int, str, float, float, str]]) -> list[Channel]:
     return [
-        Channel(p, b, ChannelState(state), version, cause, at) for p, b, state, version, cause, at in rows
+        Channel(patient, bal, ChannelState(state), version, cause, changed_at, active_at, name)
+        for patient, bal, state, version, cause, changed_at, active_at, name in rows
     ]

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import apsw
-
-from mss_gateway.mail.envelope import Notify
 from mss_gateway.ports.mailboxes import NewAppend, NoSuchFolder, Viewer
-from mss_gateway.ports.records import Delivery, OutboxEntry, Part, Placed, Queued
+from mss_gateway.ports.records import Delivery, Part, Placed
 from mss_gateway.ports.store import StoreError
 
 from .bodies import insert_body
-from .channels import apply_change, check_guard
+from .channels import apply_change, check_guard, note_exchanges
 from .engine import Writer
 from .folders import advance, ensure_folder
 from .marks import SEEN, from_flags
+from .outbox import queue
+from .receipts import answer, owe
 from .trace import insert_trace
 
 
 def accept(writer: Writer, delivery: Delivery) -> tuple[Placed, ...]:
     """Store a delivery. Guards come first: a spool file may be adopted only by a job that stays."""
+    at = delivery.parts[0].received_at if delivery.parts else 0.0
     for guard in delivery.guards:
-        check_guard(writer.db, guard)
+        check_guard(writer.db, guard, at)
+    answer(writer, delivery.answered)
     placed: list[Placed] = []
     for part in delivery.parts:
         placed += _store_part(writer, part)
-    at = delivery.parts[0].received_at if delivery.parts else 0.0
     for change in delivery.channels:
-        apply_change(writer.db, change, at)
+        apply_change(writer, change, at)
     insert_trace(writer.db, delivery.trace)
     return tuple(placed)
 
@@ -48,35 +48,16 @@ def _store_part(writer: Writer, part: Part) -> list[Placed]:
             "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (folder_id, uid, body_id, mask, keywords, modseq, modseq, part.received_at),
         )
+        if place.seen_by is not None:
+            writer.db.execute(
+                "INSERT INTO member_seen VALUES (?, ?, ?, 1, ?)", (folder_id, uid, place.seen_by, modseq)
+            )
         placed.append(Placed(place.box_id, folder_id, uid, modseq))
     for entry in part.outbox:
-        _queue(writer, body_id, entry, part.received_at)
-    for receipt in part.receipts:
-        for copy in placed:
-            if copy.box_id == receipt.box_id:
-                values = (copy.folder_id, copy.uid, receipt.notify, "due")
-                writer.db.execute("INSERT INTO receipts VALUES (?, ?, ?, ?)", values)
+        queue(writer, body_id, entry, part.received_at)
+    owe(writer, body_id, part.receipts)
+    note_exchanges(writer, body_id, part.exchanges)
     return placed
-
-
-def _queue(writer: Writer, body_id: int, entry: OutboxEntry, at: float) -> None:
-    recipient = entry.recipient
-    writer.db.execute(
-        "INSERT INTO outbox (body_id, sender, recipient, domain, notify, orcpt, ret, envid, state, queued_at,"
-        " next_attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?)",
-        (
-            body_id,
-            entry.sender,
-            str(recipient.address),
-            recipient.address.domain,
-            ",".join(wish.value for wish in Notify if wish in recipient.notify),
-            recipient.orcpt,
-            entry.ret,
-            entry.envid,
-            at,
-            at,
-        ),
-    )
 
 
 def append(writer: Writer, folder_id: int, viewer: Viewer, messages: list[NewAppend]) -> list[int]:
@@ -97,14 +78,3 @@ def append(writer: Writer, folder_id: int, viewer: Viewer, messages: list[NewApp
         )
         uids.append(uid)
     return uids
-
-
-def list_outbox(db: apsw.Connection, domain: str | None, limit: int) -> list[Queued]:
-    """Rows waiting, oldest first."""
-    clause, values = (" WHERE domain = ?", (domain, limit)) if domain else ("", (limit,))
-    rows = db.execute(
-        "SELECT id, body_id, sender, recipient, domain, state, attempts, queued_at, next_attempt, last_error"
-        f" FROM outbox{clause} ORDER BY id LIMIT ?",
-        values,
-    )
-    return [Queued(*row) for row in rows]

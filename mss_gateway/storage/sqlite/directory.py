@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import apsw
 
 from mss_gateway.mail.address import parse_address
-from mss_gateway.ports.records import BoxRow, Membership, NewBox, Person
+from mss_gateway.ports.records import BoxChoices, BoxRow, Membership, NewBox, Person
 from mss_gateway.ports.store import AlreadyExists, StoreError
 from mss_gateway.rules.facts import BoxState, BoxType
 
@@ -18,7 +19,7 @@ from .messages import uid_list
 
 _BOX = (
     "id, address, type, state, display, structure, responsible, patient_initiated, fin, password_login,"
-    " created_at, state_reason, state_at"
+    " created_at, state_reason, state_at, auto_close, exchange_folder, server_mdn, alert_address"
 )
 _PERSON = "id, login, name, national_id, password_hash, disabled"
 
@@ -39,6 +40,10 @@ def _box(row: tuple[object, ...]) -> BoxRow:
         created_at=box.created_at,
         state_reason=box.state_reason,
         state_at=box.state_at,
+        auto_close=box.auto_close,
+        exchange_folder=bool(box.exchange_folder),
+        server_mdn=bool(box.server_mdn),
+        alert_address=box.alert_address,
     )
 
 
@@ -82,8 +87,8 @@ def add_box(writer: Writer, box: NewBox) -> BoxRow:
         raise AlreadyExists("there is a mailbox of that address already")
     writer.db.execute(
         "INSERT INTO boxes (address, address_key, type, state, display, structure, responsible, patient_initiated,"
-        " fin, password_login, created_at, state_at, state_reason)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, '')",
+        " fin, password_login, created_at, state_at, state_reason, auto_close, exchange_folder, server_mdn,"
+        " alert_address) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, '', ?12, ?13, ?14, ?15)",
         (
             box.address,
             key,
@@ -96,6 +101,10 @@ def add_box(writer: Writer, box: NewBox) -> BoxRow:
             box.fin,
             box.password_login,
             time.time(),
+            box.auto_close,
+            box.exchange_folder,
+            box.server_mdn,
+            box.alert_address,
         ),
     )
     box_id = writer.db.last_insert_rowid()
@@ -110,6 +119,16 @@ def set_box_state(writer: Writer, box_id: int, state: BoxState, reason: str, at:
         "UPDATE boxes SET state = ?, state_reason = ?, state_at = ? WHERE id = ?",
         (state.value, reason, at, box_id),
     )
+    writer.directory_changed = True
+    return _there(box_by_id(writer.db, box_id))
+
+
+def set_box_choices(writer: Writer, box_id: int, choices: BoxChoices) -> BoxRow:
+    """Change the columns of what is chosen; they are named as the fields."""
+    chosen = {name: value for name, value in asdict(choices).items() if value is not None}
+    if chosen:
+        columns = ", ".join(f"{name} = ?" for name in chosen)
+        writer.db.execute(f"UPDATE boxes SET {columns} WHERE id = ?", (*chosen.values(), box_id))
     writer.directory_changed = True
     return _there(box_by_id(writer.db, box_id))
 

@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +25,25 @@ from .segments import Segments
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class News:
+    """What a batch has to tell once it is durable: folders with their mod-sequence, the directory, openings."""
+
+    folders: dict[int, int] = field(default_factory=dict)
+    directory: bool = False
+    opened: bool = False
+
+    def take(self, writer: Writer) -> None:
+        """Add what one job changed, and clear it there."""
+        self.folders.update(writer.changed)
+        self.directory = self.directory or writer.directory_changed
+        self.opened = self.opened or writer.opened
+        writer.changed, writer.directory_changed, writer.opened = {}, False, False
+
+    def __bool__(self) -> bool:
+        return bool(self.folders) or self.directory or self.opened
+
+
 class Writer:
     """What a write job works with: the connection, the segments, and what it has to tell."""
 
@@ -34,6 +53,7 @@ class Writer:
         self.options = options
         self.changed: dict[int, int] = {}  # folder id -> highest mod-sequence
         self.directory_changed = False
+        self.opened = False  # a message whose receipt is due has been opened
         self.folders: dict[tuple[int, str], int] = {}  # (box id, name) -> folder id, kept between batches
 
     def forget(self) -> None:
@@ -41,6 +61,7 @@ class Writer:
         self.folders.clear()
         self.changed = {}
         self.directory_changed = False
+        self.opened = False
 
 
 @dataclass(slots=True)
@@ -63,7 +84,7 @@ class Engine:
         self._threads: list[threading.Thread] = []
         self._lock_fd = -1
         self._closing = True
-        self.after_commit: Callable[[dict[int, int], bool], None] = lambda folders, directory: None
+        self.after_commit: Callable[[News], None] = lambda news: None
 
     async def open(self) -> None:
         """Lock, open, migrate, recover; raises `StoreError` with what to do."""
@@ -154,16 +175,15 @@ class Engine:
             jobs, stop = self._batch(self._writes)
             if not jobs:
                 continue
-            changed: dict[int, int] = {}
-            directory = False
+            news = News()
             try:
-                changed, directory = self._run_batch(writer, jobs)
+                news = self._run_batch(writer, jobs)
             except Exception as error:
                 # The commit itself failed: nothing of this batch is there.
                 self._undo(writer, error)
                 for job in jobs:
                     job.error = translate(error)
-            self._loop.call_soon_threadsafe(self._settle, jobs, changed, directory)
+            self._loop.call_soon_threadsafe(self._settle, jobs, news)
 
     def _batch(self, jobs: queue.SimpleQueue[Job[Any] | None]) -> tuple[list[Job[Any]], bool]:
         """Everything that waits, up to the limit; what arrives during a commit makes the next batch."""
@@ -180,11 +200,10 @@ class Engine:
             except queue.Empty:
                 return batch, False
 
-    def _run_batch(self, writer: Writer, jobs: list[Job[Any]]) -> tuple[dict[int, int], bool]:
-        """Commit the batch; return what it changed: folders with their mod-sequence, and whether the directory."""
+    def _run_batch(self, writer: Writer, jobs: list[Job[Any]]) -> News:
+        """Commit the batch; return what it changed."""
         db = writer.db
-        changed: dict[int, int] = {}
-        directory = False
+        news = News()
         db.execute("BEGIN IMMEDIATE")
         for job in jobs:
             mark = self.segments.mark()
@@ -199,13 +218,11 @@ class Engine:
                 writer.forget()
                 self.segments.undo(mark)
             db.execute("RELEASE job")
-            changed.update(writer.changed)
-            directory = directory or writer.directory_changed
-            writer.changed, writer.directory_changed = {}, False
+            news.take(writer)
         self.segments.sync()
         db.execute("COMMIT")
         self.segments.committed()
-        return changed, directory
+        return news
 
     def _undo(self, writer: Writer, error: Exception) -> None:
         if writer.db.in_transaction:
@@ -215,11 +232,11 @@ class Engine:
         writer.forget()
         self.segments.undo_all(unlink=isinstance(translate(error), StoreFull))
 
-    def _settle(self, jobs: list[Job[Any]], changed: dict[int, int], directory: bool) -> None:
+    def _settle(self, jobs: list[Job[Any]], news: News) -> None:
         # Callers wake in the next turn of the loop, after the listeners; a listener's fault must not keep them asleep.
         _resolve(jobs)
-        if changed or directory:
-            self.after_commit(changed, directory)
+        if news:
+            self.after_commit(news)
 
     # --- the reader thread
 

@@ -11,6 +11,7 @@ from .engine import Writer
 from .folders import advance, folder_of, sizes
 from .marks import SEEN, from_flags, merge, to_flags
 from .messages import MARKED_DELETED, flag_rows
+from .receipts import note_opening
 
 
 def store_flags(
@@ -21,8 +22,9 @@ def store_flags(
     change: FlagChange,
     flags: frozenset[str],
     unchanged_since: int | None,
+    at: float,
 ) -> Stored:
-    """STORE; rows of what was named and not held back, with their flags as they are now."""
+    """STORE at a time in epoch seconds; rows of what was named and not held back, with their flags as they are now."""
     folder_of(writer.db, folder_id)
     found: list[FlagRow] = []
     held: list[int] = []
@@ -39,6 +41,9 @@ def store_flags(
     if modified:
         _, modseq = advance(writer, folder_id)
         _write_flags(writer, folder_id, viewer, modified, modseq)
+        seen = [row.uid for row in modified if "\\Seen" in row.flags]
+        if seen:
+            note_opening(writer, folder_id, seen, at)
         found += [FlagRow(row.uid, row.flags, modseq) for row in modified]
     return Stored(tuple(sorted(found, key=lambda row: row.uid)), tuple(held))
 
@@ -96,7 +101,7 @@ def remove(writer: Writer, folder_id: int, uids: Sequence[int], *, keep_bodies: 
     octets = sum(size for _, _, size in found)
     _, modseq = advance(writer, folder_id, messages=-len(found), octets=-octets)
     keys = [(folder_id, uid) for uid, _, _ in found]
-    for table in ("messages", "member_seen", "receipts"):
+    for table in ("messages", "member_seen"):
         db.executemany(f"DELETE FROM {table} WHERE folder_id = ? AND uid = ?", keys)
     db.executemany("INSERT INTO expunged VALUES (?, ?, ?)", [(folder_id, modseq, uid) for uid, _, _ in found])
     if not keep_bodies:
@@ -126,12 +131,7 @@ def copy(
         "INSERT INTO member_seen SELECT ?, ?, person_id, seen, ? FROM member_seen WHERE folder_id = ? AND uid = ?",
         [(target_id, new, modseq, folder_id, old) for old, new in pairs],
     )
-    if take:
-        db.executemany(
-            "INSERT INTO receipts SELECT ?, ?, notify, state FROM receipts WHERE folder_id = ? AND uid = ?",
-            [(target_id, new, folder_id, old) for old, new in pairs],
-        )
-    else:
+    if not take:
         db.executemany("UPDATE bodies SET refs = refs + 1 WHERE id = ?", [(body,) for _, body, _ in found])
     return Copied(target.uid_validity, tuple(old for old, _ in pairs), tuple(new for _, new in pairs))
 

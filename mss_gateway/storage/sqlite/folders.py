@@ -108,7 +108,7 @@ def delete_folder(writer: Writer, folder_id: int) -> None:
     folder_of(db, folder_id)
     for (body_id,) in list(db.execute("SELECT body_id FROM messages WHERE folder_id = ?", (folder_id,))):
         release(writer, body_id)
-    for table in ("messages", "member_seen", "expunged", "receipts"):
+    for table in ("messages", "member_seen", "expunged"):
         db.execute(f"DELETE FROM {table} WHERE folder_id = ?", (folder_id,))
     db.execute("DELETE FROM folders WHERE id = ?", (folder_id,))
     writer.folders.clear()

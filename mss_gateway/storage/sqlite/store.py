@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -20,25 +21,27 @@ from mss_gateway.ports.mailboxes import (
     Want,
 )
 from mss_gateway.ports.records import (
+    BoxChoices,
     BoxRow,
     Channel,
     ChannelChange,
     Delivery,
     Membership,
     NewBox,
+    Opened,
     Person,
     Placed,
     Queued,
     TraceLine,
 )
-from mss_gateway.ports.store import BoxListener, FolderListener, StoreError
+from mss_gateway.ports.store import BoxListener, FolderListener, OpenedListener, StoreError
 from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState
 
-from . import bodies, channels, deliveries, directory, folders, renaming
+from . import bodies, channels, deliveries, directory, folders, outbox, receipts, renaming
 from . import flags as marking
 from . import messages as reading
 from . import trace as timeline
-from .engine import Engine, Writer
+from .engine import Engine, News, Writer
 from .options import SqliteOptions
 
 T = TypeVar("T")
@@ -52,6 +55,7 @@ class SqliteStore:
         self._engine.after_commit = self._after_commit
         self._folder_listeners: list[FolderListener] = []
         self._directory_listeners: list[BoxListener] = []
+        self._opened_listeners: list[OpenedListener] = []
 
     async def open(self) -> None:
         """Open, migrate and recover."""
@@ -69,11 +73,17 @@ class SqliteStore:
         """Hear of every commit that changed the directory."""
         self._directory_listeners.append(listener)
 
-    def _after_commit(self, changed: dict[int, int], directory_changed: bool) -> None:
-        for folder_id, modseq in changed.items():
+    def on_opened(self, listener: OpenedListener) -> None:
+        """Hear of every commit after which a receipt is due to be written."""
+        self._opened_listeners.append(listener)
+
+    def _after_commit(self, news: News) -> None:
+        for answer in self._opened_listeners if news.opened else ():
+            answer()
+        for folder_id, modseq in news.folders.items():
             for listener in self._folder_listeners:
                 listener(folder_id, modseq)
-        if directory_changed:
+        if news.directory:
             for forget in self._directory_listeners:
                 forget()
 
@@ -93,7 +103,7 @@ class SqliteStore:
 
     async def outbox(self, domain: str | None = None, limit: int = 1000) -> list[Queued]:
         """Rows waiting, oldest first."""
-        return await self._engine.read(lambda db: deliveries.list_outbox(db, domain, limit))
+        return await self._engine.read(lambda db: outbox.list_outbox(db, domain, limit))
 
     async def write_trace(self, lines: Sequence[TraceLine]) -> None:
         """Append lines durably."""
@@ -102,6 +112,10 @@ class SqliteStore:
     async def trace(self, message_id: str | None = None, limit: int = 1000) -> list[TraceLine]:
         """Lines of one Message-ID or the latest ones."""
         return await self._engine.read(lambda db: timeline.read_trace(db, message_id, limit))
+
+    async def opened(self, limit: int = 100) -> list[Opened]:
+        """Receipts whose message was opened and whose MDN is not written yet."""
+        return await self._engine.read(lambda db: receipts.opened(db, limit))
 
     # --- channels
 
@@ -115,13 +129,17 @@ class SqliteStore:
         """Channels, latest change first."""
         return await self._engine.read(lambda db: channels.list_channels(db, patient, bal, limit))
 
+    async def silent_channels(self, bal: str, since: float, limit: int = 100) -> list[Channel]:
+        """Open channels of a BAL without traffic since then."""
+        return await self._engine.read(lambda db: channels.silent_channels(db, bal, since, limit))
+
     async def set_channel(
         self, patient: str, bal: str, state: ChannelState, cause: str, trace: TraceLine
     ) -> Channel:
         """Set the state by hand."""
 
         def job(writer: Writer) -> Channel:
-            channels.apply_change(writer.db, ChannelChange(patient, bal, state, cause), trace.at)
+            channels.apply_change(writer, ChannelChange(patient, bal, state, cause), trace.at)
             return channels.list_channels(writer.db, patient, bal, 1)[0]
 
         return await self._traced(trace, job)
@@ -149,6 +167,10 @@ class SqliteStore:
         return await self._traced(
             trace, lambda w: directory.set_box_state(w, box_id, state, reason, trace.at)
         )
+
+    async def set_box_choices(self, box_id: int, choices: BoxChoices, trace: TraceLine) -> BoxRow:
+        """Change what may be changed of a box."""
+        return await self._traced(trace, lambda w: directory.set_box_choices(w, box_id, choices))
 
     async def purge_box(self, box_id: int, reason: str, trace: TraceLine) -> BoxRow:
         """Remove everything of a box but its address."""
@@ -282,7 +304,9 @@ class SqliteStore:
     ) -> Stored:
         """STORE."""
         return await self._engine.write(
-            lambda w: marking.store_flags(w, folder_id, viewer, uids, change, flags, unchanged_since)
+            lambda w: marking.store_flags(
+                w, folder_id, viewer, uids, change, flags, unchanged_since, time.time()
+            )
         )
 
     async def expunge(self, folder_id: int, viewer: Viewer, uids: Iterable[int] | None) -> list[int]:
