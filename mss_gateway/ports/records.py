@@ -266,7 +266,7 @@ class NewBox:
 
 @dataclass(frozen=True, slots=True)
 class BoxChoices:
-    """What may be changed of a box after its creation; None leaves as it is (BAL-8, CHN-6 and 8, IMP-2, RCP-4, PAT-3)."""
+    """What may be changed of a box later; None leaves as it is (BAL-8, CHN-6 and 8, IMP-2, RCP-4, PAT-3)."""
 
     display: str | None = None
     patient_initiated: bool | None = None

@@ -65,10 +65,8 @@ def _mark(writer: Writer, patient: str, bal: str, *, on: bool) -> None:
     if row is None:
         return
     box_id: int = row[0]
-    bodies = db.execute(
-        "SELECT body_id FROM exchanges WHERE patient = ? AND bal = ?", (patient, bal)
-    ).fetchall()
-    for (body_id,) in bodies:
+    rows = db.execute("SELECT body_id FROM exchanges WHERE patient = ? AND bal = ?", (patient, bal))
+    for body_id in [row[0] for row in rows]:
         set_keyword(writer, *copies(db, box_id, body_id), keyword=CLOSED_KEYWORD, on=on)
 
 
