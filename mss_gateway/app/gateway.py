@@ -54,7 +54,8 @@ async def run(
         try:
             ports = {name: port for name, listener in listeners for port in [await listener.open()]}
             await control.open()
-            background = [group.create_task(built.notes.run()), group.create_task(_watch_trust(built))]
+            background = [group.create_task(work()) for work in built.background]
+            background.append(group.create_task(_watch_trust(built)))
             settle_memory()
             if signals:
                 _signals(built, stop, group)

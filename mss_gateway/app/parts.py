@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mss_gateway.directory.book import Book
 from mss_gateway.identity.accounts import Accounts
@@ -17,17 +18,26 @@ from mss_gateway.imapd.hub import Hub
 from mss_gateway.observe.figures import Figures
 from mss_gateway.observe.log import Log
 from mss_gateway.ops.boxes import BoxOperations, Provisioning
-from mss_gateway.ops.channels import ChannelOperations
+from mss_gateway.ops.channels import ChannelOperations, ClosingOperations
+from mss_gateway.ops.choices import ChoiceOperations
 from mss_gateway.ops.explain import ExplainOperations
 from mss_gateway.ops.figures import FigureOperations
+from mss_gateway.ops.identities import IdentityOperations
 from mss_gateway.ops.masking import masked
 from mss_gateway.ops.operation import Operation
 from mss_gateway.ops.patients import PatientOperations
+from mss_gateway.ops.timeline import TimelineOperations
+from mss_gateway.pipeline.closing import Closer
 from mss_gateway.pipeline.filing import Filing
 from mss_gateway.pipeline.gather import Gather
 from mss_gateway.pipeline.intake import Intake, IntakeOptions
 from mss_gateway.pipeline.login import Login
 from mss_gateway.pipeline.notes import Notes
+from mss_gateway.pipeline.outbound import Outbound
+from mss_gateway.pipeline.reading import Reader
+from mss_gateway.pipeline.receipts import ReceiptWriter
+from mss_gateway.relay.courier import RelayCourier
+from mss_gateway.rules.facts import ArchiveFacts
 from mss_gateway.settings import Settings
 from mss_gateway.storage.sqlite import SqliteStore
 from mss_gateway.trust.guard import Trust
@@ -50,6 +60,8 @@ class Parts:
     intake: Intake
     filing: Filing
     operations: dict[str, Operation]
+    closer: Closer
+    background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
 
 
 @contextlib.asynccontextmanager
@@ -72,8 +84,11 @@ def operation_table(settings: Settings, store: SqliteStore, passwords: Passwords
     return masked(
         {
             **BoxOperations(provisioning).table(),
+            **ChoiceOperations(provisioning).table(),
+            **IdentityOperations(store, settings.house).table(),
             **patients.table(),
             **ChannelOperations(store).table(),
+            **TimelineOperations(store).table(),
         }
     )
 
@@ -98,25 +113,50 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         hub = Hub()
         store.on_folder_change(hub.changed)
         notes = Notes(store)
-        gather = Gather(book, store, settings.house)
+        gather = Gather(book, store, settings.house, store)
+        reader = Reader(gather, read_archive, executor)
         hostname = settings.mta.hostname
-        intake = Intake(gather, store, notes, log, executor, IntakeOptions(hostname, spool, key))
+        intake = Intake(gather, reader, store, notes, log, executor, IntakeOptions(hostname, spool, key))
+        receipts = ReceiptWriter(store, book, intake.stationery, log)
+        store.on_opened(receipts.wake)
+        closer = Closer(store, book, intake.stationery, log)
+        courier = RelayCourier(settings.relay, trust)
+        outbound = Outbound(store, courier, book, intake.stationery, log, settings.outbound)
         login = Login(trust, Accounts(store, passwords), notes, log)
         store.on_directory_change(login.directory_changed)
         table = {
             **operation_table(settings, store, passwords),
-            **masked(ExplainOperations(gather).table()),
+            **masked(ExplainOperations(gather, reader).table()),
+            **masked(ClosingOperations(closer).table()),
             **FigureOperations(log.figures).table(),
         }
         yield Parts(
-            settings, log, store, trust, book, notes, hub, login, intake, Filing(intake, executor), table
+            settings,
+            log,
+            store,
+            trust,
+            book,
+            notes,
+            hub,
+            login,
+            intake,
+            Filing(intake, executor),
+            table,
+            closer,
+            (notes.run, receipts.run, closer.run, outbound.run),
         )
         await intake.finish()
         await notes.flush()
+        await courier.close()
     finally:
         await store.close()
         passwords.close()
         executor.shutdown(wait=True)
+
+
+def read_archive(data: bytes) -> ArchiveFacts:
+    """INTERIM."""
+    return ArchiveFacts(problem="xdm-unreadable")
 
 
 def secret_key(path: Path) -> bytes:

@@ -144,6 +144,63 @@ def purge(address: str, reason: Reason, config: Config = DEFAULT_CONFIG, json: A
     _state("bal.purge", address, reason, config, json)
 
 
+@app.command(name="set")
+def set_(
+    address: str,
+    display: Annotated[
+        str | None, typer.Option("--display", "--name", help="Name shown to correspondents.")
+    ] = None,
+    auto_close: Annotated[
+        str | None,
+        typer.Option(
+            "--auto-close",
+            help="When an exchange with a patient ends by itself: answer (after the first answer), send (APP: after "
+            "each message), days=N (after N days of silence), never.",
+        ),
+    ] = None,
+    fin: Annotated[
+        str | None,
+        typer.Option("--fin", help="APP to patients without Reply-To: fin, leave or reply-to=ADDRESS."),
+    ] = None,
+    patient_initiated: Annotated[
+        bool | None,
+        typer.Option(
+            "--patient-initiated/--no-patient-initiated", help="Patients may write first (pharmacies)."
+        ),
+    ] = None,
+    exchange_folder: Annotated[
+        bool | None,
+        typer.Option(
+            "--exchange-folder/--no-exchange-folder", help="File exchanges with patients in their folder."
+        ),
+    ] = None,
+    server_mdn: Annotated[
+        bool | None,
+        typer.Option(
+            "--server-mdn/--no-server-mdn", help="Answer requests for read receipts for the software here."
+        ),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Change what is named and leave the rest as it is.
+
+    Example: mss-gateway bal set resultats@clinique-exemple.mssante.fr --auto-close send
+    """
+    arguments = {
+        "address": address,
+        "display": display,
+        "auto_close": auto_close,
+        "fin": fin,
+        "patient_initiated": patient_initiated,
+        "exchange_folder": exchange_folder,
+        "server_mdn": server_mdn,
+    }
+    result = call(config, "bal.set", arguments, as_json=json)
+    if not json:
+        record(result["bal"]["address"], result["bal"])
+
+
 @app.command()
 def passwd(
     login: Annotated[str, typer.Argument(help="A login, or the address of a PER mailbox.")],

@@ -74,7 +74,7 @@ async def _in_process(settings: Settings, operation: str, arguments: dict[str, A
         raise OperationRefused(
             "No gateway is running here, so nothing was counted", "not-running", UNAVAILABLE
         )
-    if operation == "explain":
+    if operation in ("explain", "channel.close"):  # they need the whole line
         async with parts(settings) as built:
             return await built.operations[operation](arguments)
     async with operations(settings) as table:

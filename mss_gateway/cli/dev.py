@@ -1,4 +1,4 @@
-"""`mss-gateway dev`: a gateway to try things on, and a tour of it."""
+"""`mss-gateway dev`: a trust space to try things on, and a tour of it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from .call import AsJson
 from .output import fail
 
 app = typer.Typer(
-    help="A throw-away gateway on loopback with its own trust space; `dev tour` walks through it.",
+    help="A throw-away trust space of three operators on loopback; `dev tour` walks through it.",
     invoke_without_command=True,
 )
 
 State = Annotated[Path, typer.Option("--state", help="Folder for everything; made when absent.")]
 BasePort = Annotated[
-    int, typer.Option("--base-port", help="First of five ports on 127.0.0.1.", min=1024, max=65000)
+    int, typer.Option("--base-port", help="First of eleven ports on loopback.", min=1024, max=65000)
 ]
+One = Annotated[bool, typer.Option("--one", help="One gateway with both roles instead of three operators.")]
 DEFAULT_STATE = Path(".state/dev")
 DEFAULT_PORT = 20025
 
@@ -28,17 +29,21 @@ def dev(
     context: typer.Context,
     state: State = DEFAULT_STATE,
     base_port: BasePort = DEFAULT_PORT,
+    one: One = False,
     json: AsJson = False,
 ) -> None:
-    """Run a sample gateway and print how to connect a mail client; Ctrl-C ends it."""
+    """Run three operators, ours, the patients' and an independent one, and print how to connect; Ctrl-C ends it."""
     if context.invoked_subcommand is None:
-        from mss_gateway.dev.running import run_sample
+        from mss_gateway.dev.running import run_sample, run_space
         from mss_gateway.dev.sample import PreparationFailed
 
         from .serving import UNAVAILABLE, serve_settings
 
         try:
-            run_sample(state, base_port, serve_settings, as_json=json)
+            if one:
+                run_sample(state, base_port, serve_settings, as_json=json)
+            else:
+                run_space(state, base_port, as_json=json)
         except PreparationFailed as failed:
             fail(str(failed), UNAVAILABLE, reason="preparation", as_json=json)
 
@@ -47,9 +52,10 @@ def dev(
 def tour(
     state: State = DEFAULT_STATE,
     base_port: BasePort = DEFAULT_PORT,
+    one: One = False,
     once: Annotated[bool, typer.Option("--once/--stay", help="End after the tour, or stay up.")] = True,
 ) -> None:
     """Show the main job step by step, over real sockets; exit status 1 when a step does not hold."""
     from mss_gateway.dev.running import run_tour
 
-    raise typer.Exit(run_tour(state, base_port, stay=not once))
+    raise typer.Exit(run_tour(state, base_port, stay=not once, one=one))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from . import bal, channel, dev, ins, patient
+from . import bal, channel, dev, ins, patient, trace
 from .call import DEFAULT_CONFIG, AsJson, Config, call, settings_of
 from .output import console, fail, show_json
 
@@ -30,6 +30,7 @@ app.add_typer(patient.app, name="patient")
 app.add_typer(channel.app, name="channel")
 app.add_typer(ins.app, name="ins")
 app.add_typer(dev.app, name="dev")
+app.command()(trace.trace)
 
 
 @app.callback()

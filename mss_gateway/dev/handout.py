@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """TCP ports on 127.0.0.1: 25, 587, 465, 143 and 993 in their places."""
+    """TCP ports of one gateway: 25 (on its `mta_host`), 587, 465, 143 and 993 (on 127.0.0.1) in their places."""
 
     mta: int
     submission: int
@@ -49,8 +49,32 @@ class Patients:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """The independent operator: its domain, where it listens, and the folder with all it has received."""
+
+    domain: str
+    host: str
+    port: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Smarthost:
+    """The server that takes alert mails, and the folder with all it has taken."""
+
+    host: str
+    port: int
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Handout:
-    """Everything needed to talk to the sample gateway. `state` is its folder, `ca` the PEM bundle to trust."""
+    """Everything needed to talk to a sample gateway. `state` is its folder, `ca` the PEM bundle to trust.
+
+    `own` is the gateway's certificate as an operator. Where the patients live at an operator of their own,
+    `patient_operator` is that gateway's handout, and `neighbour`, `smarthost` and `nameserver` (`host:port`) are the
+    rest of the trust space.
+    """
 
     ports: Ports
     ca: str
@@ -61,10 +85,26 @@ class Handout:
     state: str
     config: str
     refused: dict[str, Credential] = field(default_factory=dict)
+    own: Credential = Credential("", "")
+    mta_host: str = "127.0.0.1"
+    patient_operator: Handout | None = None
+    neighbour: Neighbour | None = None
+    smarthost: Smarthost | None = None
+    nameserver: str = ""
+
+    @property
+    def patient_side(self) -> Handout:
+        """The gateway that hosts the patients: the other operator's, or this one."""
+        return self.patient_operator or self
+
+    def home(self, account: Account) -> Handout:
+        """The gateway where this account logs in."""
+        return self if account in self.accounts else self.patient_side
 
     def account(self, kind: str) -> Account:
-        """The first account of a type; raises LookupError when there is none."""
-        for account in self.accounts:
+        """The first account of a type, at any of our gateways; raises LookupError when there is none."""
+        others = self.patient_operator.accounts if self.patient_operator else ()
+        for account in (*self.accounts, *others):
             if account.type == kind:
                 return account
         raise LookupError(kind)
@@ -80,8 +120,12 @@ class Handout:
 
     @classmethod
     def read(cls, text: str) -> Handout:
-        """Read what `to_json` wrote; raises KeyError or ValueError on anything else."""
-        data: dict[str, Any] = json.loads(text)
+        """Read what `to_json` wrote; raises KeyError, TypeError or ValueError on anything else."""
+        return cls._of(json.loads(text))
+
+    @classmethod
+    def _of(cls, data: dict[str, Any]) -> Handout:
+        other, neighbour, smarthost = (data[name] for name in ("patient_operator", "neighbour", "smarthost"))
         return cls(
             ports=Ports(**data["ports"]),
             ca=data["ca"],
@@ -92,4 +136,10 @@ class Handout:
             state=data["state"],
             config=data["config"],
             refused={name: Credential(**item) for name, item in data["refused"].items()},
+            own=Credential(**data["own"]),
+            mta_host=data["mta_host"],
+            patient_operator=cls._of(other) if other else None,
+            neighbour=Neighbour(**neighbour) if neighbour else None,
+            smarthost=Smarthost(**smarthost) if smarthost else None,
+            nameserver=data["nameserver"],
         )

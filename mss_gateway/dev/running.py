@@ -1,82 +1,143 @@
-"""`mss-gateway dev` and `dev tour`: runs the sample gateway and shows how to use it."""
+"""`mss-gateway dev` and `dev tour`: runs the sample gateways and shows how to use them."""
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
 
-from mss_gateway.settings import Settings
-
 from .handout import Handout
-from .sample import HANDOUT, prepared
+from .operators import Operators
+from .operators import running as three_run
+from .sample import HANDOUT, PreparationFailed, prepared
 from .steps import STEPS
 from .tour import run as walk
+
+if TYPE_CHECKING:
+    from mss_gateway.settings import Settings
 
 START_TIMEOUT = 60.0  # seconds
 STOP_TIMEOUT = 40.0  # seconds; longer than the drain
 
 
-Serve = Callable[[Settings, Callable[[object], None]], None]
+Serve = Callable[["Settings", Callable[[object], None]], None]
 """Runs a gateway in this process until it is stopped, and calls back once it serves."""
 
 
 def run_sample(state: Path, base_port: int, serve: Serve, *, as_json: bool) -> None:
-    """Serve until stopped; once ready, print the handout as JSON or as instructions.
+    """Serve one gateway with both roles until stopped; once ready, print the handout as JSON or as instructions.
 
     Raises `PreparationFailed`.
     """
     settings, handout = prepared(state, base_port)
+    serve(settings, lambda _: _hand_out(handout, as_json=as_json))
 
-    def ready(_: object) -> None:
-        if as_json:
-            print(handout.to_json(), flush=True)
-        else:
-            instructions(handout, Console(highlight=False))
 
-    serve(settings, ready)
+def run_space(state: Path, base_port: int, *, as_json: bool) -> None:
+    """Run the three operators until SIGTERM or Ctrl-C; once they are ready, print the handout.
+
+    Raises `PreparationFailed`, also when one of their processes ends.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with Operators(state, base_port) as operators:
+            _hand_out(operators.handout, as_json=as_json)
+            operators.watch()
+    except KeyboardInterrupt:
+        pass
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _hand_out(handout: Handout, *, as_json: bool) -> None:
+    if as_json:
+        print(handout.to_json(), flush=True)
+    else:
+        instructions(handout, Console(highlight=False))
 
 
 def instructions(handout: Handout, out: Console) -> None:
     """How to connect a mail client, for a person."""
-    ports = handout.ports
-    out.print(
-        f"[bold green]✓[/] a gateway runs on 127.0.0.1; everything of it is in {escape(handout.state)}\n"
-    )
+    folder = Path(handout.state) if handout.patient_operator is None else Path(handout.state).parent
+    count = "a gateway runs" if handout.patient_operator is None else "three operators run"
+    out.print(f"[bold green]✓[/] {count} on loopback; everything of it is in {escape(str(folder))}\n")
     out.print(
         "[bold]In Thunderbird[/] (or any other mail client), import the CA, then set up one of the accounts:"
     )
     out.print(f"  CA            {escape(handout.ca)}")
+    out.print("  Method        normal password")
+    out.print("\n[bold]Professionals[/]")
+    _accounts(handout, out)
+    if handout.patient_operator is not None:
+        out.print("\n[bold]Patients[/], at an operator of their own")
+        _accounts(handout.patient_operator, out)
+    states = handout.patients
+    out.print(f"\n[bold]Patients to write to[/]  active         {states.active}")
+    out.print(f"                      not activated  {states.not_activated}")
+    out.print(f"                      closed         {states.closed}")
+    out.print(f"\n[bold]Another operator[/]  {escape(handout.operator.domain)}")
+    if handout.neighbour is not None:
+        kinds = "answer  mdn  ko  later  slow  refuse  full  drop"
+        out.print(f"  behaves as the name before the @ says: {kinds}")
+        out.print(f"  keeps what it receives in {escape(handout.neighbour.state)}/mail")
+    out.print(f"  its certificate, to deliver at {handout.mta_host} port {handout.ports.mta}:")
+    out.print(f"  {escape(handout.operator.cert)}")
+    if handout.smarthost is not None:
+        out.print(f"[bold]Alert mails[/] to patients arrive in {escape(handout.smarthost.folder)}")
+    out.print(f"\n[bold]Commands[/] mss-gateway bal list -c {escape(handout.config)}")
+    if handout.patient_operator is not None:
+        out.print(f"         mss-gateway patient list -c {escape(handout.patient_operator.config)}")
+    out.print("Ctrl-C ends it.")
+
+
+def _accounts(handout: Handout, out: Console) -> None:
+    ports = handout.ports
     out.print(f"  Incoming      IMAP  localhost port {ports.imaps} SSL/TLS   (or {ports.imap} STARTTLS)")
     out.print(
         f"  Outgoing      SMTP  localhost port {ports.submissions} SSL/TLS   (or {ports.submission} STARTTLS)"
     )
-    out.print("  Method        normal password\n")
     for account in handout.accounts:
         out.print(f"  {account.type}  {escape(account.address)}")
         out.print(f"       login {escape(account.login)}   password {escape(account.password)}")
-    out.print("\n[bold]Other operators[/] deliver on port " + str(ports.mta) + " with a client certificate:")
-    out.print(f"  {escape(handout.operator.domain)}   {escape(handout.operator.cert)}")
-    out.print(f"[bold]Patients[/] active {handout.patients.active}")
-    out.print(f"         not activated {handout.patients.not_activated}")
-    out.print(f"         closed {handout.patients.closed}")
-    out.print(f"\n[bold]Commands[/] mss-gateway bal list -c {escape(handout.config)}")
-    out.print("Ctrl-C ends it.")
 
 
-def run_tour(state: Path, base_port: int, *, stay: bool) -> int:
-    """Walk through the tour against the sample gateway, started for it unless it runs already."""
+def run_tour(state: Path, base_port: int, *, stay: bool, one: bool = False) -> int:
+    """Walk through the tour against the sample space, started for it unless it runs already; returns its status."""
     out = Console(highlight=False)
     running = _running(state)
     if running is not None:
         return walk(running, STEPS, out)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _tour_of_one(state, base_port, stay, out) if one else _tour(state, base_port, stay, out)
+    except KeyboardInterrupt:
+        return 0
+    except PreparationFailed as failed:
+        out.print(f"[red]{escape(str(failed))}[/]")
+        return 1
+
+
+def _tour(state: Path, base_port: int, stay: bool, out: Console) -> int:
+    with Operators(state, base_port) as operators:
+        status = walk(operators.handout, STEPS, out)
+        if stay and status == 0:
+            instructions(operators.handout, out)
+            operators.watch()
+        return status
+
+
+def _tour_of_one(state: Path, base_port: int, stay: bool, out: Console) -> int:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "mss_gateway", "dev", "--json"]
+    command = [sys.executable, "-m", "mss_gateway", "dev", "--one", "--json"]
     command += ["--state", str(state), "--base-port", str(base_port)]
     with (state / "gateway.log").open("ab") as log:
         gateway = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
@@ -84,26 +145,25 @@ def run_tour(state: Path, base_port: int, *, stay: bool) -> int:
         assert gateway.stdout is not None
         line = gateway.stdout.readline().decode()
         if not line:
-            out.print(f"the gateway did not start; {escape(str(state / 'gateway.log'))} says why:")
-            out.print(escape(_tail(state / "gateway.log")))
-            return gateway.wait(START_TIMEOUT) or 1
+            last = _tail(state / "gateway.log")
+            raise PreparationFailed(f"the gateway did not start; {state / 'gateway.log'} says why: {last}")
         handout = Handout.read(line)
         status = walk(handout, STEPS, out)
         if stay and status == 0:
             instructions(handout, out)
             return gateway.wait()
         return status
-    except KeyboardInterrupt:
-        return 0
     finally:
         gateway.terminate()
         gateway.wait(STOP_TIMEOUT)
 
 
 def _running(state: Path) -> Handout | None:
-    """The handout of a gateway that serves this state folder now."""
+    """The handout of what serves this state folder now."""
     try:
         handout = Handout.read((state / HANDOUT).read_text(encoding="utf-8"))
+        if handout.patient_operator is not None:
+            return handout if three_run(state) else None
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.connect(str(state.absolute() / "control.sock"))
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,135 +1,159 @@
-"""The sample gateway: trust space, configuration, mailboxes of each type, patients in each state."""
+"""The sample trust space on disk: certificates, list, configurations, accounts; for one gateway or three operators."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import subprocess
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mss_gateway.app.parts import operations
-from mss_gateway.ops.operation import CONFLICT, OperationRefused
-from mss_gateway.ports.store import StoreError
-from mss_gateway.settings import ConfigError, Settings, load
-from mss_gateway.trust import dn
+from . import configuration as toml
+from .configuration import LOOPBACK, NEIGHBOURS, OURS, THEIRS, Layout, configuration, ports_of_one
+from .handout import Account, Handout, Neighbour, Patients, Ports, Smarthost
+from .neighbour_identity import Identity
+from .space import OTHER, PATIENT_OPERATOR, Space, make_space
 
-from .handout import Account, Credential, Handout, Patients, Ports
-from .space import Space, make_space
+if TYPE_CHECKING:
+    from mss_gateway.settings import Settings
 
-NATIONAL_ID = "899700366240"  # published sample of Pro Santé Connect (domain 9.2); its key holds
-STRUCTURE = "1690000019"
 PATIENT_ACTIVE = "285037728417346"  # published test numbers (domain 14.5)
 PATIENT_NOT_ACTIVATED = "279035121518989"
 PATIENT_CLOSED = "275126322074974"
 HANDOUT = "handout.json"
+CONFIG = "gateway.toml"
+
+__all__ = ["HANDOUT", "PreparationFailed", "configuration", "prepare", "prepare_three", "prepared", "zone_of"]
+
+
+class PreparationFailed(Exception):
+    """The sample space could not be made; the text says why."""
 
 
 def prepare(state: Path, base_port: int) -> Handout:
-    """Make or take up everything in the state folder: certificates, list, configuration, mailboxes."""
-    state = state.absolute()
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make or take up everything of one gateway with both roles: certificates, list, configuration, mailboxes."""
+    from mss_gateway.settings import load
+
+    state = _folder(state)
     space = make_space(state)
-    config = state / "gateway.toml"
+    config = state / CONFIG
     config.write_text(configuration(space, base_port), encoding="utf-8")
-    settings = load(config, {})
-    handout = _handout(state, space, base_port, config)
-    asyncio.run(_provision(settings, space, handout))
+    accounts = _accounts(space, _passwords(state / HANDOUT))
+    handout = _handout(space, ports_of_one(base_port), config, accounts, own=space.gateway)
+    asyncio.run(_provision(load(config, {}), space, handout))
     handout.write(state / HANDOUT)
     return handout
 
 
-def configuration(space: Space, base_port: int) -> str:
-    """The TOML of the sample gateway. The realm is production, so that a wrong INS key is refused."""
-
-    def text(value: object) -> str:
-        return json.dumps(value, ensure_ascii=False)
-
-    listen = "\n".join(f'{door} = ["127.0.0.1:{port}"]' for door, port in asdict(_ports(base_port)).items())
-    return f"""# The sample gateway of `mss-gateway dev`: throw-away, loopback only.
-[gateway]
-hostname = {text(f"mx.{space.hosted_domain}")}
-realm = "production"
-state = "."
-
-[domains]
-hosted = [{text(space.hosted_domain)}]
-patient_domain = {text(space.patient_domain)}
-patient_hosted = true
-
-[listen]
-{listen}
-
-[tls]
-certificate = {text(space.gateway.cert)}
-key = {text(space.gateway.key)}
-
-[trust]
-ca = [{text(space.ca)}]
-crl = [{text(space.crls)}]
-list = {text(space.trusted_list)}
-list_signer = {text(space.list_signer)}
-test_authorities = true
-
-[limits]
-connections_per_address = 1000
-imap_connections_per_address = 5000
-
-[log]
-format = "console"
-"""
-
-
-def _ports(base: int) -> Ports:
-    return Ports(base, base + 1, base + 2, base + 3, base + 4)
-
-
-def _handout(state: Path, space: Space, base_port: int, config: Path) -> Handout:
-    """Accounts keep their passwords from run to run, since the store does."""
-    known: dict[str, str] = {}
-    try:
-        before = Handout.read((state / HANDOUT).read_text(encoding="utf-8"))
-        known = {account.login: account.password for account in before.accounts}
-    except (OSError, ValueError, KeyError, TypeError):
-        known = {}
-
-    def account(address: str, login: str, kind: str) -> Account:
-        return Account(address, login, known.get(login) or secrets.token_urlsafe(12), kind)
-
-    domain, patients = space.hosted_domain, space.patient_domain
-    medecin = f"medecin.exemple@{domain}"
-    active = f"{PATIENT_ACTIVE}@{patients}"
-    return Handout(
-        ports=_ports(base_port),
-        ca=space.ca,
-        operator=space.operator,
-        app=space.app,
-        accounts=(
-            account(medecin, medecin, "PER"),
-            account(f"secretariat@{domain}", "membre.un", "ORG"),
-            account(f"secretariat@{domain}", "membre.deux", "ORG"),
-            account(f"cabinet@{domain}", "membre.cabinet", "CAB"),
-            account(active, active, "PAT"),
+def prepare_three(state: Path, base_port: int) -> tuple[Space, Handout]:
+    """The same for three operators, without the mailboxes: those are made once the gateways run."""
+    state = _folder(state)
+    space = make_space(state, patient_operator=PATIENT_OPERATOR)
+    layout = Layout(base_port)
+    ours, theirs, neighbour = (_folder(state / name) for name in ("professional", "patients", "neighbour"))
+    (ours / CONFIG).write_text(toml.professional(space, layout), encoding="utf-8")
+    (theirs / CONFIG).write_text(toml.patients(space, layout), encoding="utf-8")
+    operator, nameserver = space.operator, f"{LOOPBACK}:{layout.nameserver}"
+    Identity(operator.domain, NEIGHBOURS, base_port, operator.cert, operator.key, space.ca, nameserver).write(
+        neighbour
+    )
+    accounts = _accounts(space, _passwords(state / HANDOUT))
+    of_patients = tuple(account for account in accounts if account.type == "PAT")
+    of_ours = tuple(account for account in accounts if account.type != "PAT")
+    handout = _handout(
+        space,
+        layout.professional,
+        ours / CONFIG,
+        of_ours,
+        own=space.gateway,
+        mta_host=OURS,
+        patient_operator=_handout(
+            space,
+            layout.patients,
+            theirs / CONFIG,
+            of_patients,
+            own=space.patient_operator,
+            mta_host=THEIRS,
+            nameserver=nameserver,
         ),
-        patients=Patients(active, f"{PATIENT_NOT_ACTIVATED}@{patients}", f"{PATIENT_CLOSED}@{patients}"),
-        state=str(state),
-        config=str(config),
-        refused={name: _plain(credential) for name, credential in space.refused.items()},
+        neighbour=Neighbour(operator.domain, NEIGHBOURS, base_port, str(neighbour)),
+        smarthost=Smarthost(LOOPBACK, layout.smarthost, str(state / "smarthost")),
+        nameserver=nameserver,
+    )
+    handout.write(state / HANDOUT)
+    return space, handout
+
+
+def zone_of(space: Space) -> dict[str, dict[str, list[str]]]:
+    """What the name server of the three operators says."""
+    from .dns import mail_zone
+
+    patients = space.patient_operator.domain
+    return mail_zone(
+        {
+            f"mx.{space.hosted_domain}": (OURS, (space.hosted_domain,)),
+            f"mx.{patients}": (THEIRS, (patients, space.patient_domain)),
+            f"mx.{space.operator.domain}": (NEIGHBOURS, (space.operator.domain, OTHER)),
+        }
     )
 
 
-def _plain(credential: Credential) -> Credential:
-    return Credential(credential.cert, credential.key, credential.domain, credential.address)
+def _folder(path: Path) -> Path:
+    path = path.absolute()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def _passwords(path: Path) -> Mapping[str, str]:
+    """Accounts keep their passwords from run to run, since the stores do."""
+    try:
+        before = Handout.read(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    known = (*before.accounts, *before.patient_side.accounts)
+    return {account.login: account.password for account in known}
+
+
+def _accounts(space: Space, known: Mapping[str, str]) -> tuple[Account, ...]:
+    def account(address: str, login: str, kind: str) -> Account:
+        return Account(address, login, known.get(login) or secrets.token_urlsafe(12), kind)
+
+    domain = space.hosted_domain
+    medecin, patient = f"medecin.exemple@{domain}", f"{PATIENT_ACTIVE}@{space.patient_domain}"
+    return (
+        account(medecin, medecin, "PER"),
+        account(f"secretariat@{domain}", "membre.un", "ORG"),
+        account(f"secretariat@{domain}", "membre.deux", "ORG"),
+        account(f"cabinet@{domain}", "membre.cabinet", "CAB"),
+        account(patient, patient, "PAT"),
+    )
+
+
+def _handout(space: Space, ports: Ports, config: Path, accounts: tuple[Account, ...], **more: Any) -> Handout:
+    states = (PATIENT_ACTIVE, PATIENT_NOT_ACTIVATED, PATIENT_CLOSED)
+    return Handout(
+        ports=ports,
+        ca=space.ca,
+        operator=space.operator,
+        app=space.app,
+        accounts=accounts,
+        patients=Patients(*(f"{ins}@{space.patient_domain}" for ins in states)),
+        state=str(config.parent),
+        config=str(config),
+        refused=dict(space.refused),
+        **more,
+    )
 
 
 def prepared(state: Path, base_port: int) -> tuple[Settings, Handout]:
-    """The same in a process of its own, so that the gateway does not carry the making of keys in its memory.
+    """What `prepare` does, in a process of its own, so that the gateway does not carry it in its memory.
 
     Raises `PreparationFailed` with what that process said.
     """
+    from mss_gateway.settings import load
+
     command = [sys.executable, "-m", "mss_gateway.dev.sample", str(state), str(base_port)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -138,59 +162,25 @@ def prepared(state: Path, base_port: int) -> tuple[Settings, Handout]:
     return load(Path(handout.config), {}), handout
 
 
-class PreparationFailed(Exception):
-    """The sample space could not be made; the text says why."""
-
-
 async def _provision(settings: Settings, space: Space, handout: Handout) -> None:
+    from mss_gateway.app.parts import operations
+
+    from .provision import carry_out, mailboxes, patients
+
     async with operations(settings) as table:
 
-        async def ask(operation: str, **arguments: Any) -> bool:
-            try:
-                await table[operation]({"actor": "dev", **arguments})
-            except OperationRefused as refused:
-                if refused.exit_code != CONFLICT:
-                    raise
-                return False
-            return True
+        async def ask(operation: str, arguments: Mapping[str, Any]) -> object:
+            return await table[operation](dict(arguments))
 
-        common = {"structure": STRUCTURE, "responsible": NATIONAL_ID}
-        per = handout.account("PER")
-        await ask(
-            "bal.add",
-            address=per.address,
-            type="PER",
-            display="Médecin Exemple",
-            national_id=NATIONAL_ID,
-            login=per.login,
-            password=per.password,
-        )
-        names = {"ORG": "Secrétariat Exemple", "CAB": "Cabinet Exemple"}
-        for account in handout.accounts:
-            if account.type not in names:
-                continue
-            await ask(
-                "bal.add", address=account.address, type=account.type, display=names[account.type], **common
-            )
-            await ask("bal.member", address=account.address, login=account.login, password=account.password)
-        await ask(
-            "bal.add",
-            address=handout.app.address,
-            type="APP",
-            display="Automate des résultats",
-            certificate_dn=space.app_dn,
-            certificate_key=dn.key_of_text(space.app_dn),
-            **common,
-        )
-        patient = handout.account("PAT")
-        await ask("patient.add", ins=patient.address, display="Patiente Exemple", password=patient.password)
-        await ask("patient.add", ins=handout.patients.not_activated, display="Patiente Non Activée")
-        if await ask("patient.add", ins=handout.patients.closed, display="Patiente Clôturée"):
-            await ask("patient.close", ins=handout.patients.closed, reason="opposed")
+        await carry_out([*mailboxes(space, handout), *patients(handout)], ask)
 
 
 def main() -> None:
     """Prepare the folder and port given as arguments, and print the handout; see `prepared`."""
+    from mss_gateway.ops.operation import OperationRefused
+    from mss_gateway.ports.store import StoreError
+    from mss_gateway.settings import ConfigError
+
     try:
         print(prepare(Path(sys.argv[1]), int(sys.argv[2])).to_json())
     except (OSError, StoreError, ConfigError, OperationRefused) as error:

@@ -14,18 +14,22 @@ HOSTED = "clinique-exemple.mssante.fr"
 PATIENTS = "patient.mssante.fr"
 OPERATOR = "hopital-voisin.mssante.fr"
 OTHER = "laboratoire-voisin.mssante.fr"
+PATIENT_OPERATOR = "operateur-patients.mssante.fr"
 APP_ADDRESS = "automate.resultats@clinique-exemple.mssante.fr"
 LIFE = timedelta(days=90)
 LIST_LIFE = timedelta(hours=12)
-_MARK, _FORM = "space.json", 1
+NOBODY = Credential("", "")
+"""No operator of their own for the patients: they are ours."""
+_MARK, _FORM = "space.json", 2
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
     """Where everything of the trust space lies. All paths are absolute texts; keys have mode 0600.
 
-    `gateway` is our own operator certificate, `operator` that of a listed foreign one; `app` belongs to an
-    applicative mailbox whose registered DN is `app_dn`. `refused` holds certificates that must be turned
+    `gateway` is our own operator certificate, `operator` that of a listed foreign one, `patient_operator` that of
+    the patients' operator where it is not us; `app` belongs to an applicative mailbox whose registered DN is
+    `app_dn`. `refused` holds certificates that must be turned
     away: `revoked` and `expired` (their DNs are listed), `unlisted`, `foreign-ca`, `self-signed`, `wrong-usage`.
     """
 
@@ -41,6 +45,7 @@ class Space:
     app: Credential
     app_dn: str
     refused: dict[str, Credential]
+    patient_operator: Credential = NOBODY
 
 
 def make_space(
@@ -50,19 +55,21 @@ def make_space(
     patient_domain: str = PATIENTS,
     operator_domain: str = OPERATOR,
     app_address: str = APP_ADDRESS,
+    patient_operator: str = "",
     now: datetime | None = None,
 ) -> Space:
     """Make the trust space below `state`, or take up the one there; the list is signed anew when it ages.
 
-    A space of other domains, of an older form, or near the end of its certificates is made again.
+    `patient_operator` is the technical domain of the patients' operator; without one the patients are ours. A space
+    of other domains, of an older form, or near the end of its certificates is made again.
     """
     at = now or datetime.now(UTC)
     folder = (state / "trust-space").absolute()
-    wanted = [hosted_domain, patient_domain, operator_domain, app_address]
+    wanted = [hosted_domain, patient_domain, operator_domain, app_address, patient_operator]
     found = _taken_up(folder, wanted, at)
     if found is None:
         (folder / _MARK).unlink(missing_ok=True)  # a half-made space is not taken up
-        found = _made(folder, hosted_domain, patient_domain, operator_domain, app_address)
+        found = _made(folder, hosted_domain, patient_domain, operator_domain, app_address, patient_operator)
         mark = {
             "form": _FORM,
             "wanted": wanted,
@@ -89,19 +96,22 @@ def _taken_up(folder: Path, wanted: list[str], now: datetime) -> Space | None:
         if mark["form"] != _FORM or mark["wanted"] != wanted or mark["until"] < now.timestamp():
             return None
         data = mark["space"]
-        for name in ("gateway", "operator", "app"):
+        for name in ("gateway", "operator", "app", "patient_operator"):
             data[name] = Credential(**data[name])
         data["refused"] = {name: Credential(**item) for name, item in data["refused"].items()}
         space = Space(**data)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    pairs = (space.gateway, space.operator, space.app, *space.refused.values())
+    others = () if space.patient_operator == NOBODY else (space.patient_operator,)
+    pairs = (space.gateway, space.operator, space.app, *others, *space.refused.values())
     files = [space.ca, space.crls, *(one.cert for one in pairs), *(one.key for one in pairs)]
     moved = space.folder != str(folder)
     return None if moved or not all(Path(name).is_file() for name in files) else space
 
 
-def _made(folder: Path, hosted: str, patients: str, operator: str, app_address: str) -> Space:
+def _made(
+    folder: Path, hosted: str, patients: str, operator: str, app_address: str, patient_operator: str
+) -> Space:
     from mss_gateway.dev import pki
     from mss_gateway.dev.listing import SIGNER, new_signer
 
@@ -146,6 +156,11 @@ def _made(folder: Path, hosted: str, patients: str, operator: str, app_address: 
             "self-signed": keep("self-signed", pki.self_signed(theirs), domain=operator),
             "wrong-usage": keep("wrong-usage", issuer.issue(theirs, usages=pki.EMAIL_ONLY), domain=operator),
         },
+        patient_operator=keep(
+            "patient-operator", issuer.issue(_patients_subject(patient_operator)), domain=patient_operator
+        )
+        if patient_operator
+        else NOBODY,
     )
 
 
@@ -157,8 +172,14 @@ def _subjects(hosted: str, operator: str) -> tuple[Any, Any]:
     return ours, theirs
 
 
+def _patients_subject(domain: str) -> Any:
+    from mss_gateway.dev.pki import Subject
+
+    return Subject(f"mx.{domain}", ou="300000000000035", o="OPERATEUR PATIENTS ESSAI", st="Paris (75)")
+
+
 def _sign(space: Space) -> None:
-    """Sign the list: our domains under our DN, the neighbour's under theirs, and two with bad certificates."""
+    """Sign the list: our domains, the patients', the neighbour's, each under its operator's DN, and two of bad ones."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -170,13 +191,16 @@ def _sign(space: Space) -> None:
     certificate = x509.load_pem_x509_certificates((folder / "list-signer.pem").read_bytes())[0]
     assert isinstance(key, pki.PrivateKey)
     ours, theirs = _subjects(space.hosted_domain, space.operator.domain)
+    patients = _patients_subject(space.patient_operator.domain) if space.patient_operator != NOBODY else ours
     entries = [
         Entry(space.hosted_domain, ours.listed()),
-        Entry(space.patient_domain, ours.listed(), description="Messagerie des usagers (essai)"),
+        Entry(space.patient_domain, patients.listed(), description="Messagerie des usagers (essai)"),
         Entry(space.operator.domain, theirs.listed()),
         Entry(OTHER, theirs.listed()),
         Entry(OTHER, ours.listed(), description="Le même domaine, chez un second opérateur"),
     ]
+    if space.patient_operator != NOBODY:
+        entries.append(Entry(space.patient_operator.domain, patients.listed()))
     for name in ("revoked", "expired"):
         domain = space.refused[name].domain
         entries.append(Entry(domain, pki.Subject(f"mx.{domain}").listed()))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import imaplib
 import re
 import smtplib
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import TypeVar
 
 from .handout import Account, Credential, Handout
 
 HOST = "127.0.0.1"
+FOLDERS = ("INBOX", "Echanges patient")
+"""Where mail arrives (IMP-2)."""
+
 T = TypeVar("T")
 
 TIMEOUT = 20.0  # seconds for any one answer
@@ -40,13 +46,13 @@ class Refused(Exception):
 
 def deliver(handout: Handout, credential: Credential | None, message: EmailMessage, **envelope: str) -> str:
     """Deliver as another operator on the port 25 role; return the final reply or raise `Refused`."""
-    with Session(handout, handout.ports.mta, credential) as session:
+    with Session(handout, handout.ports.mta, credential, host=handout.mta_host) as session:
         return session.send(message, **envelope)
 
 
 def submit(handout: Handout, account: Account, message: EmailMessage, **envelope: str) -> str:
-    """Submit as a mail client does on the 587 role; return the final reply or raise `Refused`."""
-    with Session(handout, handout.ports.submission, None) as session:
+    """Submit as a mail client does, on the 587 role of the account's gateway; return the reply or raise `Refused`."""
+    with Session(handout, handout.home(account).ports.submission, None) as session:
         session.answered(lambda: session.smtp.login(account.login, account.password))
         return session.send(message, **envelope)
 
@@ -62,12 +68,18 @@ class Session:
     """One SMTP session over STARTTLS that turns every kind of no into `Refused`."""
 
     def __init__(
-        self, handout: Handout, port: int, credential: Credential | None, *, start_tls: bool = True
+        self,
+        handout: Handout,
+        port: int,
+        credential: Credential | None,
+        *,
+        start_tls: bool = True,
+        host: str = HOST,
     ) -> None:
         self._handout = handout
         self._credential = credential
         self._start_tls = start_tls
-        self.smtp = smtplib.SMTP(HOST, port, timeout=TIMEOUT)
+        self.smtp = smtplib.SMTP(host, port, timeout=TIMEOUT)
 
     def __enter__(self) -> Session:
         self.smtp.ehlo("tour.example")
@@ -134,6 +146,20 @@ def parsed(data: bytes) -> EmailMessage:
     return message
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One stored message: its folder, its octets, and its flags."""
+
+    folder: str
+    octets: bytes
+    flags: frozenset[str]
+
+    @property
+    def message(self) -> EmailMessage:
+        """As Python's own parser reads it."""
+        return parsed(self.octets)
+
+
 def read(handout: Handout, account: Account, message_id: str) -> EmailMessage:
     """Open the mailbox over IMAP and fetch the message of this id; raise LookupError after the timeout."""
     return parsed(read_octets(handout, account, message_id))
@@ -141,28 +167,93 @@ def read(handout: Handout, account: Account, message_id: str) -> EmailMessage:
 
 def read_octets(handout: Handout, account: Account, message_id: str) -> bytes:
     """The same message as it is stored, byte for byte."""
-    return _find(handout, account, "Message-ID", message_id)
+    return awaited(handout, account, "Message-ID", message_id).octets
 
 
 def read_answer_to(handout: Handout, account: Account, message_id: str) -> EmailMessage:
     """Fetch the message that answers this id: a reply, or a report; raise LookupError after the timeout."""
-    return parsed(_find(handout, account, "In-Reply-To", message_id))
+    return awaited(handout, account, "In-Reply-To", message_id).message
 
 
-def _find(handout: Handout, account: Account, field: str, value: str) -> bytes:
-    with imaplib.IMAP4(HOST, handout.ports.imap, TIMEOUT) as imap:
+def awaited(
+    handout: Handout,
+    account: Account,
+    field: str,
+    value: str,
+    fits: Callable[[Found], bool] = lambda _: True,
+    *,
+    opened: bool = True,
+) -> Found:
+    """The newest message whose field holds the value and that fits, in any folder; `opened` leaves it `\\Seen`.
+
+    Raises LookupError when none has come within the timeout.
+    """
+    item = "BODY[]" if opened else "BODY.PEEK[]"
+    limit = time.monotonic() + TIMEOUT
+    with mailbox(handout, account) as imap:
+        while time.monotonic() < limit:
+            for found in _matches(imap, field, value, item):
+                if fits(found):
+                    return found
+            time.sleep(0.05)
+    raise LookupError(f"no message with {field} {value} in {account.address}")
+
+
+def looked_up(handout: Handout, account: Account, field: str, value: str) -> list[Found]:
+    """Every message whose field holds the value, in any folder, as it is now and without opening it."""
+    with mailbox(handout, account) as imap:
+        return list(_matches(imap, field, value, "BODY.PEEK[]"))
+
+
+@contextlib.contextmanager
+def mailbox(handout: Handout, account: Account) -> Iterator[imaplib.IMAP4]:
+    """A logged in IMAP session on the account's own gateway."""
+    with imaplib.IMAP4(HOST, handout.home(account).ports.imap, TIMEOUT) as imap:
         imap.starttls(tls(handout))
         imap.login(account.login, account.password)
-        imap.select("INBOX")
-        limit = time.monotonic() + TIMEOUT
-        while time.monotonic() < limit:
-            _, found = imap.uid("SEARCH", "HEADER", field, value)
-            if found and found[0]:
-                uid = found[0].split()[-1].decode()
-                _, data = imap.uid("FETCH", uid, "(BODY[])")
-                part = data[0]
-                if isinstance(part, tuple):
-                    return bytes(part[1])
-            time.sleep(0.05)
-            imap.noop()
-    raise LookupError(f"no message with {field} {value} in {account.address}")
+        yield imap
+
+
+def kept(folder: str | Path) -> list[Path]:
+    """Messages that the neighbour or the smarthost has stored."""
+    return sorted(Path(folder).glob("*.eml"))
+
+
+def human_text(message: EmailMessage) -> str:
+    """The first text part, on one line."""
+    part = next(part for part in message.walk() if part.get_content_maintype() == "text")
+    return " ".join(str(part.get_content()).split())
+
+
+def report_fields(message: EmailMessage) -> dict[str, str]:
+    """Fields of the machine part of a DSN or MDN, in lower case, values on one line; empty for other mail."""
+    fields: dict[str, str] = {}
+    for part in message.walk():
+        if part.get_content_subtype() not in ("delivery-status", "disposition-notification"):
+            continue
+        payload = part.get_payload()
+        for block in payload if isinstance(payload, list) else [payload]:
+            text = block if isinstance(block, str) else block.as_string()
+            for line in re.sub(r"\r?\n[ \t]+", " ", text).splitlines():
+                name, colon, value = line.partition(":")
+                if colon:
+                    fields[name.strip().lower()] = value.strip()
+    return fields
+
+
+def _matches(imap: imaplib.IMAP4, field: str, value: str, item: str) -> Iterator[Found]:
+    for folder in FOLDERS:
+        if imap.select(f'"{folder}"')[0] != "OK":
+            continue
+        _, found = imap.uid("SEARCH", "HEADER", field, value)
+        for uid in reversed((found[0] or b"").split()):
+            _, data = imap.uid("FETCH", uid.decode(), f"({item})")
+            if not data or not isinstance(data[0], tuple):
+                continue
+            # Opening a message changes its flags: they are asked for after it.
+            _, flags = imap.uid("FETCH", uid.decode(), "(FLAGS)")
+            words = re.search(
+                rb"FLAGS \(([^)]*)\)", flags[0] if flags and isinstance(flags[0], bytes) else b""
+            )
+            spelled = frozenset(words[1].decode().split()) if words else frozenset()
+            yield Found(folder, bytes(data[0][1]), spelled)

@@ -35,6 +35,10 @@ def box_of(row: BoxRow, address: Address) -> Box:
         display=row.display,
         patient_initiated=row.patient_initiated,
         fin=row.fin,
+        auto_close=row.auto_close,
+        exchange_folder=row.exchange_folder,
+        server_mdn=row.server_mdn,
+        alert=bool(row.alert_address),
     )
 
 

@@ -136,11 +136,13 @@ class Accounts:
 
 
 def _opens(box: BoxRow, role: str) -> bool:
-    """What a tie to a box is worth at login (BAL-2..4); being responsible for a shared box opens nothing."""
+    """What a tie to a box is worth at login (BAL-2..4, PAT-6); being responsible for a shared box opens nothing."""
     match box.type:
         case BoxType.PER:
             return role == "holder"
         case BoxType.APP:
             return box.password_login
+        case BoxType.PAT:
+            return role in ("holder", "carer")
         case _:
             return role in ("holder", "member")

@@ -11,6 +11,7 @@ from mss_gateway.ports.mailboxes import Folder, NewAppend, NoSuchFolder, Viewer
 from mss_gateway.ports.store import StoreError, StoreFull
 from mss_gateway.protocol.imap import Ending, Request, responses
 from mss_gateway.protocol.imap.commands import Append
+from mss_gateway.rules.exchange import EXCHANGES
 
 from .copying import TRYCREATE
 from .names import find
@@ -77,7 +78,7 @@ async def _store(session: Session, appending: Appending) -> None:
         raise CommandFailed(body.public, b"TOOBIG")
     command = appending.command
     when = command.internal_date if command.internal_date is not None else time.time()
-    new = NewAppend(body, command.flags, when)
+    new = NewAppend(body, command.flags, when, once=appending.folder.name == EXCHANGES)
     uids = await session.mailboxes.append(appending.folder.id, appending.viewer, [new])
     await sync(session)
     code = responses.appenduid(appending.folder.uid_validity, uids[0])

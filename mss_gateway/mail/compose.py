@@ -130,12 +130,7 @@ class Letterhead:
     offset: int = 0
 
 
-def report(head: Letterhead, kind: str, parts: Sequence[Entity]) -> bytes:
-    """Return a whole `multipart/report` of a kind such as `delivery-status` (RFC 6522), RCP-6's fields in front.
-
-    It is meant for a null return path: the transaction that carries it must use `MAIL FROM:<>`.
-    """
-    boundary = free_boundary(head.boundary, parts)
+def _head_fields(head: Letterhead) -> list[tuple[str, str]]:
     fields = [
         ("From", mailbox(head.sender_name, head.sender)),
         ("To", mailbox("", head.recipient)),
@@ -147,9 +142,29 @@ def report(head: Letterhead, kind: str, parts: Sequence[Entity]) -> bytes:
         earlier = [one for one in one_line(head.original_references).split() if one != head.original_id][-20:]
         fields.append(("In-Reply-To", head.original_id))
         fields.append(("References", " ".join((*earlier, head.original_id))))
+    return fields
+
+
+def report(head: Letterhead, kind: str, parts: Sequence[Entity]) -> bytes:
+    """Return a whole `multipart/report` of a kind such as `delivery-status` (RFC 6522), RCP-6's fields in front.
+
+    It is meant for a null return path: the transaction that carries it must use `MAIL FROM:<>`.
+    """
+    boundary = free_boundary(head.boundary, parts)
+    fields = _head_fields(head)
     fields += [
         ("Auto-Submitted", "auto-replied"),
         ("MIME-Version", "1.0"),
         ("Content-Type", f'multipart/report; report-type={kind}; boundary="{boundary}"'),
     ]
     return header_block(fields) + b"\r\n" + multipart(boundary, parts)
+
+
+def notice(head: Letterhead, text: str, *, reply_to: Sequence[str] = (), kind: str = "auto-replied") -> bytes:
+    """Return a whole text message that the gateway writes itself (RCP-6, RFC 3834); `kind` is Auto-Submitted's."""
+    body = text_entity(text)
+    fields = _head_fields(head)
+    if reply_to:
+        fields.append(("Reply-To", ", ".join(mailbox("", address) for address in reply_to)))
+    fields += [("Auto-Submitted", kind), ("MIME-Version", "1.0"), *body.fields]
+    return header_block(fields) + b"\r\n" + body.content

@@ -16,6 +16,7 @@ _SPACES = re.compile(rb"[ \t\r\n]++")
 _LEAD = re.compile(rb"[ \t]?\r?\n[ \t]|[ \t]")
 _REPORTS = frozenset({"delivery-status", "disposition-notification"})
 _ONCE = (b"subject", b"sender", b"reply-to", b"x-mss-mes")
+_MAX_NAME = 200  # characters of a display name that are kept
 _MAX_ID = 998  # octets of one line, RFC 5322 section 2.1.1
 
 
@@ -40,8 +41,10 @@ class HeaderFacts:
     message_id: str | None = None
     received_count: int = 0
     auto_submitted: bool = False
+    auto_generated: bool = False
     report: str | None = None
     disposition_to: str | None = None
+    from_name: str = ""
     repeated: tuple[str, ...] = ()
 
 
@@ -87,6 +90,13 @@ def _only_address(header: Header, name: bytes) -> Address | None:
     return found[0] if valid and len(found) == 1 else None
 
 
+def _display_name(values: list[bytes]) -> str:
+    """What stands before the first address of From, decoded; empty without one."""
+    entries = scan_addresses(values[0], 1) if values else []
+    name = entries[0].name if entries else None
+    return " ".join(decode_words(name).split())[:_MAX_NAME] if name else ""
+
+
 def _report(header: Header) -> str | None:
     value = header.first(b"content-type")
     if not value or b"report" not in value.lower():
@@ -108,6 +118,7 @@ def header_facts(source: bytes | Header) -> HeaderFacts:
     mark = header.first(b"x-mss-mes")
     identity = header.first(b"message-id")
     automatic = header.first(b"auto-submitted")
+    kind = b"" if automatic is None else automatic.split(b";")[0].strip().lower()
     wanted = header.first(b"disposition-notification-to")
     disposition_to: str | None = None
     if wanted is not None:
@@ -123,9 +134,11 @@ def header_facts(source: bytes | Header) -> HeaderFacts:
         mss_mes=None if mark is None else plain_text(mark),
         message_id=None if identity is None else read_message_id(identity),
         received_count=header.count(b"received"),
-        auto_submitted=automatic is not None and automatic.split(b";")[0].strip().lower() != b"no",
+        auto_submitted=kind not in (b"", b"no"),
+        auto_generated=kind == b"auto-generated",
         report=_report(header),
         disposition_to=disposition_to,
+        from_name=_display_name(senders),
         repeated=tuple(name.decode("ascii") for name in _ONCE if header.count(name) > 1),
     )
 

@@ -11,7 +11,7 @@ from .imaptext import bodystructure_text, envelope_of
 from .message import Header
 from .parttable import dump_parts
 from .spans import Buffer, Text
-from .structure import scan_structure
+from .structure import MimePart, scan_structure
 from .subject import base_subject
 from .words import decode_words
 
@@ -29,15 +29,18 @@ class Prepared:
     sent_at: float | None
 
 
-def prepare(header: bytes, text: Buffer, offset: int = 0, size: int | None = None) -> Prepared:
+def prepare(
+    header: bytes, text: Buffer, offset: int = 0, size: int | None = None, root: MimePart | None = None
+) -> Prepared:
     """Return everything derived from a message; raise `InvalidValue` when its header exceeds 512 KiB.
 
     `header` holds the empty line; the text is the `size` octets of `text` from `offset` on.
+    `root` is the structure when it was scanned before, under a header that differs in trace fields only.
     `digest` is SHA-256(SHA-256(header) + SHA-256(text)).
     """
     fields = Header(header)
     body = Text(text, offset, size)
-    root = scan_structure(fields, body)
+    root = root or scan_structure(fields, body)
     subject, date, identity = fields.first(b"subject"), fields.first(b"date"), fields.first(b"message-id")
     return Prepared(
         digest=hashlib.sha256(hashlib.sha256(header).digest() + body.sha256()).digest(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from mss_gateway.base.secret import Secret
@@ -9,6 +10,9 @@ from mss_gateway.rules.ins import mask_text
 
 SHORTEST_INS = 10**12
 """The smallest number of 13 digits, as long as a matricule."""
+
+_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+"""What some readers of a log take for the end of a line, and JSON does not escape."""
 
 
 def clean(value: object) -> str | int | float | bool | None:
@@ -25,6 +29,8 @@ def clean(value: object) -> str | int | float | bool | None:
         return " ".join([f"{clean(name)}={clean(item)}" for name, item in value.items()])
     # Looking for an INS costs more than writing the line; a text without 13 digits in it cannot hold one.
     text = value if isinstance(value, str) else str(value)
+    if not text.isprintable():
+        text = _LINE_ENDS.sub(" ", text)
     return mask_text(text) if len(text) >= 13 else text
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.base.secret import Secret
 from mss_gateway.mail.address import Address, parse_address
 from mss_gateway.ports.identity import Hasher
-from mss_gateway.ports.records import BoxRow, NewBox, Person
+from mss_gateway.ports.records import BoxRow, Membership, NewBox, Person
 from mss_gateway.ports.store import AlreadyExists, DirectoryRows
 from mss_gateway.rules.boxes import check_box, check_fin, check_member, check_purge, check_transition
 from mss_gateway.rules.facts import BoxState, BoxType, House
@@ -130,10 +130,23 @@ class BoxOperations:
         if person is None:
             trace = traced("person-add", arguments, box.id)
             person = await self._p.rows.add_person(login, name, national_id, password, trace)
+        elif any([await self._is_patients(tie.box_id) for tie in await self._ties(person)]):
+            raise OperationRefused(
+                "This login opens a patient's mailbox: give the professional one of their own",
+                "patient-login",
+                CONFLICT,
+            )
         await self._p.rows.add_member(
             box.id, person.id, role, traced("bal-member", arguments, box.id, role=role)
         )
         return person
+
+    async def _ties(self, person: Person) -> Sequence[Membership]:
+        return await self._p.rows.memberships(person_id=person.id)
+
+    async def _is_patients(self, box_id: int) -> bool:
+        box = await self._p.rows.box_by_id(box_id)
+        return box is not None and box.type is BoxType.PAT
 
     async def list(self, arguments: Arguments) -> Result:
         """All boxes, or those of one type."""
@@ -304,6 +317,9 @@ def record(row: BoxRow) -> Result:
         "patient_initiated": row.patient_initiated,
         "fin": row.fin,
         "password_login": row.password_login,
+        "auto_close": row.auto_close,
+        "exchange_folder": row.exchange_folder,
+        "server_mdn": row.server_mdn,
         "created_at": row.created_at,
         "state_reason": row.state_reason,
         "state_at": row.state_at,

@@ -10,14 +10,15 @@ from dataclasses import asdict
 from mss_gateway.base.errors import InvalidValue, Refuse
 from mss_gateway.mail.address import Address, parse_address
 from mss_gateway.mail.envelope import Recipient
-from mss_gateway.mail.facts import message_facts
 from mss_gateway.pipeline.gather import Gather
-from mss_gateway.pipeline.spool import header_size
+from mss_gateway.pipeline.reading import Reader
+from mss_gateway.pipeline.spool import Spooled, header_size
 from mss_gateway.rules.actions import Accept, Action
 from mss_gateway.rules.facts import BoxType, Caller, CallerKind, Facts, Party, Place
 from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.policy import decide, verdicts
 from mss_gateway.rules.routing import route
+from mss_gateway.rules.senders import PATIENT_PLACES
 
 from .operation import USAGE, Arguments, Operation, OperationRefused, Result, text, texts
 
@@ -27,8 +28,9 @@ _KINDS = {BoxType.APP: CallerKind.APPLICATION, BoxType.PAT: CallerKind.PATIENT}
 class ExplainOperations:
     """`explain message.eml --from A --to B`."""
 
-    def __init__(self, gather: Gather) -> None:
+    def __init__(self, gather: Gather, reader: Reader) -> None:
         self._gather = gather
+        self._reader = reader
 
     def table(self) -> dict[str, Operation]:
         """Operations by name."""
@@ -40,16 +42,20 @@ class ExplainOperations:
             octets = base64.b64decode(text(arguments, "message"), validate=True)
         except binascii.Error:
             raise OperationRefused("The message is not base64", "bad-argument", USAGE) from None
-        header = octets[: header_size(octets) or len(octets)]
+        size = header_size(octets) or len(octets)
         sender = text(arguments, "from")
         now = time.time()
         party = await self._party("from", sender) if sender not in ("", "<>") else None
         caller = self._caller(party)
-        message = self._gather.header(message_facts(header))
+        recipients = [await self._party("to", one) for one in texts(arguments, "to")]
+        patients = sum(recipient.place in PATIENT_PLACES for recipient in recipients)
+        reading = await self._reader.read(
+            Spooled(octets[:size], octets[size:], len(octets)), patients=patients, null_sender=party is None
+        )
+        message = reading.facts
         answers, decided = [], []
-        for one in texts(arguments, "to"):
-            recipient = await self._party("to", one)
-            facts = await self._gather.message(now, caller, party, recipient, message)
+        for recipient in recipients:
+            facts = await self._gather.message(now, caller, party, recipient, message, patients)
             decision = decide(facts)
             if isinstance(decision, Accept):
                 decided.append((Recipient(recipient.address), decision))
@@ -121,13 +127,15 @@ def _party_record(party: Party | None) -> Result:
 
 
 def _masked(value: object) -> Result:
-    """A record as JSON values with every INS masked; the subject is told by its length only (AUD-5)."""
+    """A record as JSON values with every INS masked; the subject is told by its length, files by their type (AUD-5)."""
     shown: Result = {}
     assert isinstance(value, dict)
     for name, item in value.items():
         if name == "subject":
             shown["subject_length"] = len(item)
-        else:
+        elif name == "attachments":
+            shown[name] = [file["media_type"] for file in item]
+        elif name != "from_name":
             shown[name] = _plain(item)
     return shown
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.mail.address import Address, parse_address
-from mss_gateway.ports.records import BoxRow, NewBox
+from mss_gateway.ports.records import BoxChoices, BoxRow, NewBox
 from mss_gateway.ports.store import AlreadyExists
-from mss_gateway.rules.boxes import check_patient
+from mss_gateway.rules.boxes import check_alert, check_patient
 from mss_gateway.rules.facts import BoxState, BoxType, House
 from mss_gateway.rules.ins import mask_text
 
-from .boxes import Provisioning, change_state, hash_password
+from .boxes import Provisioning, change_state, checked, hash_password
+from .carers import carers_of, tie_carer, untie_carer
 from .operation import (
     CONFLICT,
     NOT_ALLOWED,
@@ -23,11 +24,12 @@ from .operation import (
     flag,
     text,
 )
+from .patient_rows import PatientRows, choice_trace
 from .tracing import traced
 
 
 class PatientOperations:
-    """`patient add|list|close|activate|passwd`."""
+    """`patient add|list|close|activate|import|set|carer`."""
 
     def __init__(self, provisioning: Provisioning, house: House, hosted: bool) -> None:
         self._p = provisioning
@@ -41,6 +43,9 @@ class PatientOperations:
             "patient.list": self.list,
             "patient.close": self.close,
             "patient.activate": self.activate,
+            "patient.import": self.import_,
+            "patient.set": self.set,
+            "patient.carer": self.carer,
         }
 
     async def add(self, arguments: Arguments) -> Result:
@@ -92,6 +97,34 @@ class PatientOperations:
             await self._p.rows.set_password(person.id, hashed, traced("person-passwd", arguments, row.id))
         return {"patient": patient_record(row, flag(arguments, "full"))}
 
+    async def set(self, arguments: Arguments) -> Result:
+        """Change where the patient is told of new messages (PAT-3), or the name shown; an empty `alert` for nowhere."""
+        row = await self._found(arguments)
+        alert = text(arguments, "alert") if arguments.get("alert") is not None else None
+        display = text(arguments, "display") if arguments.get("display") is not None else None
+        if alert:
+            checked(lambda: check_alert(alert, self._house))
+        if alert is None and display is None:
+            raise OperationRefused("Say what to change: --alert or --name", "nothing-to-change", USAGE)
+        choices = BoxChoices(display=display, alert_address=alert)
+        row = await self._p.rows.set_box_choices(row.id, choices, choice_trace(arguments, row, choices))
+        return {"patient": patient_record(row, flag(arguments, "full"))}
+
+    async def carer(self, arguments: Arguments) -> Result:
+        """Let a carer's login read and answer for the patient, or no longer (PAT-6)."""
+        row = await self._found(arguments)
+        if flag(arguments, "remove"):
+            await untie_carer(self._p, arguments, row)
+        else:
+            await tie_carer(self._p, arguments, row)
+        carers = await carers_of(self._p.rows, row)
+        return {"patient": {**patient_record(row, flag(arguments, "full")), "carers": carers}}
+
+    async def import_(self, arguments: Arguments) -> Result:
+        """Create or change mailboxes by rows of `ins`, `name`, `state`, `alert`, each with its `line` (PAT-1)."""
+        self._check_hosted()
+        return await PatientRows(self._p, self._address).run(arguments)
+
     async def _found(self, arguments: Arguments) -> BoxRow:
         row = await self._p.rows.box(self._address(arguments).key)
         if row is None:
@@ -100,13 +133,16 @@ class PatientOperations:
             )
         return row
 
-    def _address(self, arguments: Arguments) -> Address:
+    def _check_hosted(self) -> None:
         if not self._hosted:
             raise OperationRefused(
                 "This gateway does not host patients: set domains.patient_hosted = true",
                 "not-patient-operator",
                 NOT_ALLOWED,
             )
+
+    def _address(self, arguments: Arguments) -> Address:
+        self._check_hosted()
         value = text(arguments, "ins")
         if "@" not in value:
             value = f"{value}@{self._house.patient_domain}"
@@ -125,6 +161,7 @@ def patient_record(row: BoxRow, full: bool) -> Result:
         "address": row.address if full else mask_text(row.address),
         "state": row.state.value,
         "display": row.display,
+        "alert_address": row.alert_address,
         "created_at": row.created_at,
         "state_reason": row.state_reason,
     }

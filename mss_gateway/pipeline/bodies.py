@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Iterator
 from concurrent.futures import Executor
 
 from mss_gateway.mail.prepare import Prepared, prepare
+from mss_gateway.mail.spans import Buffer
+from mss_gateway.mail.structure import MimePart
 from mss_gateway.ports.records import NewBody, SpoolFile
 
 
-async def prepare_body(header: bytes, text: bytes | SpoolFile, executor: Executor) -> NewBody:
-    """Scan a message. What lies in a file is mapped and scanned outside of the loop."""
+async def prepare_body(
+    header: bytes, text: bytes | SpoolFile, executor: Executor, root: MimePart | None = None
+) -> NewBody:
+    """Scan a message, unless its `root` is given. What lies in a file is read and scanned outside of the loop."""
     if isinstance(text, SpoolFile):
         loop = asyncio.get_running_loop()
-        prepared = await loop.run_in_executor(executor, _prepare_file, header, text)
+        prepared = await loop.run_in_executor(executor, _prepare_file, header, text, root)
     else:
-        prepared = prepare(header, text)
+        prepared = prepare(header, text, root=root)
     return NewBody(
         header=header,
         text=text,
@@ -31,9 +37,19 @@ async def prepare_body(header: bytes, text: bytes | SpoolFile, executor: Executo
     )
 
 
-def _prepare_file(header: bytes, text: SpoolFile) -> Prepared:
+def _prepare_file(header: bytes, text: SpoolFile, root: MimePart | None) -> Prepared:
+    with open_text(text) as octets:
+        return prepare(header, octets, root=root)
+
+
+@contextlib.contextmanager
+def open_text(text: bytes | SpoolFile) -> Iterator[Buffer]:
+    """The octets of a text, wherever they lie; blocking when they are read."""
+    if isinstance(text, bytes):
+        yield text
+        return
     with text.path.open("rb", buffering=0) as file:
-        return prepare(header, FileOctets(file.fileno(), text.offset, text.size))
+        yield FileOctets(file.fileno(), text.offset, text.size)
 
 
 class FileOctets:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mss_gateway.base.errors import InvalidValue
-from mss_gateway.base.ids import message_id
-from mss_gateway.mail.compose import Letterhead, fold
-from mss_gateway.mail.dsn import Action, OriginalMessage, RecipientStatus, build_dsn
-from mss_gateway.mail.envelope import Recipient
+from mss_gateway.mail.compose import fold
+from mss_gateway.mail.dsn import OriginalMessage
+from mss_gateway.mail.envelope import Notify, Recipient
 from mss_gateway.mail.trace import (
     AuthResult,
     Reception,
@@ -22,6 +19,7 @@ from mss_gateway.ports.records import (
     ChannelChange,
     ChannelGuard,
     Delivery,
+    Exchange,
     OutboxEntry,
     Part,
     Placement,
@@ -29,13 +27,26 @@ from mss_gateway.ports.records import (
     TraceLine,
 )
 from mss_gateway.rules import texts
-from mss_gateway.rules.actions import Accept, Bounce
-from mss_gateway.rules.facts import MessageFacts
-from mss_gateway.rules.ins import correlation, mask_text, parse_ins
+from mss_gateway.rules.actions import Accept, Bounce, Deliver, FileCopy
+from mss_gateway.rules.exchange import box_name
+from mss_gateway.rules.facts import CallerKind, ChannelState, MessageFacts
 from mss_gateway.rules.routing import Route, route
 
 from .bodies import prepare_body
-from .spool import Spooled, header_size
+from .letters import (
+    Occasion,
+    Stationery,
+    Told,
+    closing,
+    delivered,
+    delivery_report,
+    end_exchange,
+    failed,
+    near_miss,
+)
+from .reading import Reading
+from .spool import Spooled
+from .timeline import lines_of, report_lines
 from .transaction import Transaction
 
 
@@ -45,55 +56,96 @@ class Draft:
 
     transaction: Transaction
     spooled: Spooled
-    facts: MessageFacts
+    reading: Reading
     decided: tuple[tuple[Recipient, Accept], ...]
     now: float
 
+    @property
+    def facts(self) -> MessageFacts:
+        """The header as the rules see it."""
+        return self.reading.facts
 
-@dataclass(frozen=True, slots=True)
-class Stationery:
-    """What every delivery is written with: our name, the key of patients' marks, threads, new ids."""
-
-    hostname: str
-    correlation_key: bytes
-    executor: Executor
-    new_id: Callable[[], str]
+    @property
+    def occasion(self) -> Occasion:
+        """What letters of this delivery answer."""
+        return Occasion(self.now, self.facts.message_id)
 
 
 async def build(draft: Draft, stationery: Stationery) -> Delivery:
     """Everything that the commit of this message holds (RTE-4)."""
     plan = route(draft.decided)
-    parts = []
+    parts: list[Part | None] = []
     if plan.local or plan.relay:
         parts.append(await _message(draft, plan, stationery))
     for bounce in plan.bounces:
-        report = await _report(draft, bounce, stationery)
-        if report is not None:
-            parts.append(report)
+        parts.append(await _bounce(draft, bounce, stationery))
+    parts.append(await _delivered(draft, stationery))
+    sender = draft.transaction.sender
+    if plan.near_misses and sender is not None:
+        parts.append(await near_miss(sender, draft.occasion, stationery))
+    for say in plan.closings:
+        parts.append(await closing(say, _written(draft, say.patient), draft.occasion, stationery))
+    for end in plan.ends:
+        parts += await end_exchange(end, draft.occasion, stationery)
+    channels = [ChannelChange(c.patient, c.bal, c.state, c.cause, c.name) for c in plan.channels]
+    channels += [
+        ChannelChange(end.patient.key, bal, ChannelState.CLOSED, end.cause, box_name(end.box))
+        for end in plan.ends
+        for bal in end.bals
+    ]
     return Delivery(
-        parts=tuple(parts),
-        channels=tuple(ChannelChange(c.patient, c.bal, c.state, c.cause) for c in plan.channels),
+        parts=tuple(part for part in parts if part is not None),
+        channels=tuple(channels),
         guards=tuple(ChannelGuard(g.patient, g.bal, g.version) for g in plan.guards),
         trace=tuple(_trace(draft, plan, stationery.correlation_key)),
     )
 
 
+def _trace(draft: Draft, plan: Route, key: bytes) -> Iterator[TraceLine]:
+    transaction, own_id = draft.transaction, draft.facts.message_id
+    yield from lines_of(transaction, plan, own_id, draft.spooled.size, draft.now, key)
+    if draft.reading.report is not None:
+        yield from report_lines(draft.reading.report, transaction, own_id, draft.now)
+
+
+def _written(draft: Draft, key: str) -> str:
+    """An address as the sender wrote it."""
+    return next((str(r.address) for r, _ in draft.decided if r.address.key == key), key)
+
+
 async def _message(draft: Draft, plan: Route, stationery: Stationery) -> Part:
     envelope = draft.transaction.envelope
     header = _prefix(draft, plan, stationery.hostname) + draft.spooled.header
-    body = await prepare_body(header, draft.spooled.text, stationery.executor)
+    body = await prepare_body(header, draft.spooled.text, stationery.executor, draft.reading.root)
     sender = str(envelope.sender) if envelope.sender else ""
     return Part(
         body=body,
         received_at=draft.now,
-        placements=tuple(Placement(copy.box_id, copy.folder) for copy in plan.local),
+        placements=(
+            *(Placement(copy.box_id, copy.folder, copy.flags) for copy in plan.local),
+            *(_filed(draft, copy) for copy in plan.copies),
+        ),
         outbox=tuple(
             OutboxEntry(sender, recipient, envelope.ret, envelope.envid)
             for recipients in plan.relay.values()
             for recipient in recipients
         ),
-        receipts=tuple(Receipt(owed.box_id, owed.notify) for owed in plan.receipts),
+        receipts=tuple(
+            Receipt(owed.box_id, owed.notify, str(recipient.address), recipient.orcpt)
+            for owed, recipient in plan.receipts
+        ),
+        exchanges=tuple(Exchange(one.patient, one.bal) for one in plan.exchanges),
+        alerts=tuple(alert.box_id for alert in plan.alerts),
     )
+
+
+def _filed(draft: Draft, copy: FileCopy) -> Placement:
+    """IMP-2: what one has written oneself is read; in a shared mailbox, by its author alone (BAL-3)."""
+    if not copy.shared:
+        return Placement(copy.box_id, copy.folder, frozenset({"\\Seen"}))
+    caller = draft.transaction.caller
+    author = int(caller.identity) if caller.kind is CallerKind.PERSON else None
+    return Placement(copy.box_id, copy.folder, seen_by=author)
 
 
 def _prefix(draft: Draft, plan: Route, hostname: str) -> bytes:
@@ -124,87 +176,32 @@ def _prefix(draft: Draft, plan: Route, hostname: str) -> bytes:
     )
 
 
-async def _report(draft: Draft, bounce: Bounce, stationery: Stationery) -> Part | None:
-    """The automatic mail of PAT-2: a null return path, to the sender, here or through the queue (RCP-6)."""
-    sender = draft.transaction.sender
-    if sender is None:
-        return None
-    envelope = draft.transaction.envelope
-    hostname, unique = stationery.hostname, stationery.new_id()
+async def _bounce(draft: Draft, bounce: Bounce, stationery: Stationery) -> Part | None:
+    """PAT-2: the automatic mail of a closed patient mailbox, unless the sender wants none (RFC 3461)."""
     asked = next((r for r, _ in draft.decided if r.address.key == bounce.recipient.key), None)
-    head = Letterhead(
-        sender=f"postmaster@{hostname}",
-        sender_name="Messagerie MSSanté",
-        recipient=str(sender.address),
-        subject=texts.BOUNCE_SUBJECT,
-        at=draft.now,
-        message_id=message_id(unique, hostname),
-        boundary=f"=_{unique}",
-        original_id=draft.facts.message_id,
+    recipient = asked or Recipient(bounce.recipient)
+    if draft.transaction.sender is None or recipient.notify == {Notify.NEVER}:
+        return None
+    told = Told(texts.BOUNCE_SUBJECT, bounce.text, (failed(recipient, "5.2.1"),))
+    return await _dsn(draft, told, stationery)
+
+
+async def _delivered(draft: Draft, stationery: Stationery) -> Part | None:
+    """RCP-1: the report of success to who asked for it with NOTIFY=SUCCESS, for mailboxes that are here."""
+    reached = tuple(
+        delivered(recipient)
+        for recipient, accept in draft.decided
+        if Notify.SUCCESS in recipient.notify and any(isinstance(a, Deliver) for a in accept.actions)
     )
-    status = RecipientStatus(
-        str(bounce.recipient), Action.FAILED, "5.2.1", orcpt=asked.orcpt if asked else None
-    )
+    if not reached or draft.transaction.sender is None or draft.facts.report is not None:
+        return None
+    names = ", ".join(status.final_recipient for status in reached)
+    told = Told(texts.DELIVERED_SUBJECT, texts.DELIVERED.format(recipients=names), reached)
+    return await _dsn(draft, told, stationery)
+
+
+async def _dsn(draft: Draft, told: Told, stationery: Stationery) -> Part:
+    envelope, sender = draft.transaction.envelope, draft.transaction.sender
+    assert sender is not None
     original = OriginalMessage(draft.spooled.header, envid=envelope.envid, arrived_at=draft.now)
-    octets = build_dsn(head, bounce.text, hostname, (status,), original)
-    octets = return_path("") + octets
-    size = header_size(octets)
-    body = await prepare_body(octets[:size], octets[size:], stationery.executor)
-    if sender.box is not None:
-        return Part(body, draft.now, placements=(Placement(sender.box.id),))
-    return Part(body, draft.now, outbox=(OutboxEntry("", Recipient(sender.address)),))
-
-
-def _trace(draft: Draft, plan: Route, key: bytes) -> list[TraceLine]:
-    """One line for the message, and one for each thing that ops look for by itself (AUD-2)."""
-    transaction = draft.transaction
-
-    def line(event: str, **detail: str | int) -> TraceLine:
-        return TraceLine(
-            at=draft.now,
-            event=event,
-            transaction=transaction.id,
-            message_id=draft.facts.message_id,
-            box_id=plan.local[0].box_id if plan.local else None,
-            actor=mask_text(transaction.caller.name),
-            detail=detail,
-        )
-
-    lines = [
-        line(
-            "accepted",
-            peer=transaction.session.host,
-            size=draft.spooled.size,
-            placed=len(plan.local),
-            queued=sum(len(recipients) for recipients in plan.relay.values()),
-        )
-    ]
-    lines += [
-        line(
-            f"channel-{change.state.value}",
-            cause=change.cause,
-            patient=mask_text(change.patient),
-            mark=patient_mark(change.patient, key),
-            bal=change.bal,
-        )
-        for change in plan.channels
-    ]
-    lines += [
-        line(
-            "bounced",
-            kind=bounce.kind,
-            recipient=mask_text(str(bounce.recipient)),
-            mark=patient_mark(str(bounce.recipient), key),
-        )
-        for bounce in plan.bounces
-    ]
-    lines += [line("discarded", reason=discard.reason) for discard in plan.discards]
-    return lines
-
-
-def patient_mark(address: str, key: bytes) -> str:
-    """What stands for this patient in every trace line; empty for an address that is no INS (INS-7)."""
-    try:
-        return correlation(parse_ins(address.partition("@")[0]), key)
-    except InvalidValue:
-        return ""
+    return await delivery_report(told, sender, original, draft.occasion, stationery)

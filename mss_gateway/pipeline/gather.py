@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mss_gateway.mail.address import Address
 from mss_gateway.mail.facts import HeaderFacts
 from mss_gateway.ports.directory import AddressBook
-from mss_gateway.ports.store import Channels
+from mss_gateway.ports.store import Channels, Identities
+from mss_gateway.rules.channel import Mark, answering_bal, mark
 from mss_gateway.rules.facts import (
+    BoxType,
     Caller,
     ChannelFacts,
+    ChannelState,
     Facts,
     House,
+    IdentityStatus,
     MessageFacts,
     Party,
     Place,
 )
+from mss_gateway.rules.recipients import GONE
+from mss_gateway.rules.senders import PATIENT_PLACES
 
 HOSTED_PLACES = (Place.HOSTED, Place.PATIENT_HOSTED)
-PATIENT_PLACES = (Place.PATIENT_HOSTED, Place.PATIENT_REMOTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Gather:
     book: AddressBook
     channels: Channels
     house: House
+    identities: Identities
 
     async def sender(self, now: float, caller: Caller, sender: Address | None) -> Facts:
         """Facts at MAIL FROM."""
@@ -38,18 +44,29 @@ class Gather:
     async def recipient(self, now: float, caller: Caller, sender: Party | None, recipient: Address) -> Facts:
         """Facts at RCPT TO."""
         party = await self.book.party(recipient)
-        channel = await self._channel(sender, party)
-        return Facts(now, self.house, caller, sender, party, None, channel)
+        channel = await self._channel(sender, party, None)
+        identity = await self._identity(party)
+        return Facts(now, self.house, caller, sender, party, None, channel, identity)
 
     async def message(
-        self, now: float, caller: Caller, sender: Party | None, recipient: Party, message: MessageFacts
+        self,
+        now: float,
+        caller: Caller,
+        sender: Party | None,
+        recipient: Party,
+        message: MessageFacts,
+        patients: int = 0,
     ) -> Facts:
-        """Facts at the end of data, for one recipient. The box is looked up anew: it may have changed."""
-        party = await self.book.party(recipient.address)
-        channel = await self._channel(sender, party)
-        return Facts(now, self.house, caller, sender, party, message, channel)
+        """Facts at the end of data, for one recipient. The box is looked up anew: it may have changed.
 
-    def header(self, header: HeaderFacts) -> MessageFacts:
+        `patients` are those among all recipients of the message.
+        """
+        party = await self.book.party(recipient.address)
+        identity = await self._identity(party)
+        facts = Facts(now, self.house, caller, sender, party, message, ChannelFacts(), identity, patients)
+        return replace(facts, channel=await self._channel(sender, party, facts))
+
+    async def header(self, header: HeaderFacts) -> MessageFacts:
         """The header as the rules see it: Reply-To addresses are placed inside or outside MSSanté."""
         return MessageFacts(
             from_=header.from_,
@@ -67,8 +84,11 @@ class Gather:
             message_id=header.message_id,
             received_count=header.received_count,
             auto_submitted=header.auto_submitted,
+            auto_generated=header.auto_generated,
             report=header.report,
             disposition_to=header.disposition_to,
+            from_name=header.from_name,
+            reply_to_unfit=bool(header.reply_to) and await self._reply_to_unfit(header.reply_to),
             repeated=header.repeated,
         )
 
@@ -78,8 +98,40 @@ class Gather:
             return False
         return all(self.book.place(to.domain) is not Place.OUTSIDE for to in header.reply_to)
 
-    async def _channel(self, sender: Party | None, recipient: Party) -> ChannelFacts:
-        """The channel that a patient's answer must pass (CHN-6); other directions do not depend on it."""
-        if sender is None or sender.place not in PATIENT_PLACES or recipient.place in PATIENT_PLACES:
+    async def _reply_to_unfit(self, addresses: tuple[Address, ...]) -> bool:
+        """A Reply-To hosted here that nobody reads: no such mailbox, a closed one, an APP one (BAL-8)."""
+        for address in addresses:
+            party = await self.book.party(address)
+            if party.place is not Place.HOSTED:
+                continue
+            box = party.box
+            if box is None or box.type is BoxType.APP or box.state in GONE:
+                return True
+        return False
+
+    async def _channel(self, sender: Party | None, recipient: Party, facts: Facts | None) -> ChannelFacts:
+        """The channel that a patient's answer must pass (CHN-6), or that an end mark may close (CHN-10).
+
+        An ordinary message to a patient does not depend on it, and pays for no look.
+        """
+        if sender is None:
             return ChannelFacts()
-        return await self.channels.channel(sender.address.key, recipient.address.key)
+        if recipient.place not in PATIENT_PLACES:
+            if sender.place not in PATIENT_PLACES:
+                return ChannelFacts()
+            return await self.channels.channel(sender.address.key, recipient.address.key)
+        if facts is None or recipient.place is not Place.PATIENT_HOSTED or mark(facts) is Mark.NONE:
+            return ChannelFacts()
+        found = ChannelFacts()
+        for bal in answering_bal(facts) or ():
+            found = await self.channels.channel(recipient.address.key, bal)
+            if found.state is ChannelState.OPEN:
+                break
+        return found
+
+    async def _identity(self, recipient: Party) -> IdentityStatus | None:
+        """The registry's word on a patient written to, when the setting asks for it (INS-5)."""
+        if self.house.require_qualified == "off" or recipient.place not in PATIENT_PLACES:
+            return None
+        found = await self.identities.identity(recipient.address.local.upper())
+        return found.status if found is not None else None

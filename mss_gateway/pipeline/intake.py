@@ -14,19 +14,20 @@ from pathlib import Path
 from mss_gateway.base.errors import Refuse
 from mss_gateway.base.ids import sortable_id
 from mss_gateway.mail.envelope import Envelope, Recipient
-from mss_gateway.mail.facts import message_facts
 from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
-from mss_gateway.ports.records import Delivery, TraceLine
+from mss_gateway.ports.records import Delivery
 from mss_gateway.ports.store import Deliveries, StaleChannel, StoreError, StoreFull
 from mss_gateway.rules.facts import Caller, MessageFacts
-from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.policy import Accept, decide
 
-from .delivery import Draft, Stationery, build
+from .delivery import Draft, build
 from .gather import Gather
+from .letters import Stationery
 from .notes import Notes
+from .reading import Reader
 from .spool import Spool, Spooled
+from .timeline import refusal_line
 from .transaction import Accepted, PeerSession, Transaction
 
 STALE_RETRIES = 5  # decisions made again because a channel moved meanwhile
@@ -61,6 +62,7 @@ class Intake:
     def __init__(
         self,
         gather: Gather,
+        reader: Reader,
         store: Deliveries,
         notes: Notes,
         log: Log,
@@ -69,6 +71,7 @@ class Intake:
         clock: Clock | None = None,
     ) -> None:
         self._gather = gather
+        self._reader = reader
         self._store = store
         self._notes = notes
         self._log = log
@@ -76,7 +79,7 @@ class Intake:
         self._options = options
         self._clock = clock or Clock()
         self._under_way: set[asyncio.Task[Accepted | Refuse]] = set()
-        self._stationery = Stationery(options.hostname, options.correlation_key, executor, self.new_id)
+        self.stationery = Stationery(options.hostname, options.correlation_key, executor, self.new_id)
 
     def new_id(self) -> str:
         """A new transaction id, sortable by time."""
@@ -94,7 +97,8 @@ class Intake:
         transaction = Transaction(self.new_id(), caller, session, envelope, facts.sender)
         decision = decide(facts)
         if isinstance(decision, Refuse):
-            self.note_refusal(transaction, session.host, decision.reason)
+            transaction.refused = facts
+            self.note_refusal(transaction, session.host, decision)
             return transaction, decision
         return transaction, None
 
@@ -105,7 +109,8 @@ class Intake:
         )
         decision = decide(facts)
         if isinstance(decision, Refuse):
-            self.note_refusal(transaction, transaction.session.host, decision.reason)
+            transaction.refused = facts
+            self.note_refusal(transaction, transaction.session.host, decision)
             return decision
         assert facts.recipient is not None
         # The same address twice is one copy (RTE-4); the first RCPT's wishes hold.
@@ -143,19 +148,21 @@ class Intake:
         finally:
             await spool.discard()
         if isinstance(outcome, Refuse):
-            self.note_refusal(transaction, transaction.session.host, outcome.reason)
+            self.note_refusal(transaction, transaction.session.host, outcome)
         return outcome
 
     async def _accept(self, transaction: Transaction, spooled: Spooled) -> Accepted | Refuse:
-        facts = self._gather.header(message_facts(spooled.header))
-        draft: Draft | None = None
+        reading = await self._reader.read(
+            spooled, patients=transaction.patients(), null_sender=transaction.envelope.sender is None
+        )
+        facts = reading.facts
         for _ in range(STALE_RETRIES):
             now = self._clock.now()
             decided = await self._decide(now, transaction, facts)
             if isinstance(decided, Refuse):
                 return decided
-            draft = Draft(transaction, spooled, facts, tuple(decided), now)
-            delivery = await build(draft, self._stationery)
+            draft = Draft(transaction, spooled, reading, tuple(decided), now)
+            delivery = await build(draft, self.stationery)
             try:
                 placed = await self._store.accept(delivery)
             except StaleChannel:
@@ -168,10 +175,14 @@ class Intake:
     ) -> list[tuple[Recipient, Accept]] | Refuse:
         """One answer for all (RTE-5): the first refusal refuses the message."""
         decided: list[tuple[Recipient, Accept]] = []
+        patients = transaction.patients()
         for recipient, party in transaction.recipients:
-            facts = await self._gather.message(now, transaction.caller, transaction.sender, party, message)
+            facts = await self._gather.message(
+                now, transaction.caller, transaction.sender, party, message, patients
+            )
             decision = decide(facts)
             if isinstance(decision, Refuse):
+                transaction.refused = facts
                 return decision
             decided.append((recipient, decision))
         return decided
@@ -188,8 +199,9 @@ class Intake:
         )
         return Accepted(draft.transaction.id, placed, queued)
 
-    def note_refusal(self, transaction: Transaction | None, host: str, reason: str) -> None:
-        """Write a refusal into log, figures and timeline; the peer does not wait for it."""
+    def note_refusal(self, transaction: Transaction | None, host: str, refuse: Refuse | str) -> None:
+        """Write a refusal, or its reason alone, into log, figures and timeline; the peer does not wait for it."""
+        reason = refuse if isinstance(refuse, str) else refuse.reason
         self._log.info(
             Event.MESSAGE_REFUSED,
             transaction=transaction.id if transaction else "",
@@ -197,11 +209,5 @@ class Intake:
             reason=reason,
         )
         self._notes.add(
-            TraceLine(
-                at=self._clock.now(),
-                event="refused",
-                transaction=transaction.id if transaction else "",
-                actor=mask_text(transaction.caller.name) if transaction else host,
-                detail={"reason": reason, "peer": host},
-            )
+            refusal_line(transaction, host, refuse, self._clock.now(), self._options.correlation_key)
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mss_gateway.mail.envelope import Envelope, Recipient
-from mss_gateway.rules.facts import Caller, Party
+from mss_gateway.rules.facts import Caller, Facts, Party
+from mss_gateway.rules.senders import PATIENT_PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Transaction:
     envelope: Envelope
     sender: Party | None
     recipients: list[tuple[Recipient, Party]] = field(default_factory=list)
+    refused: Facts | None = None  # what the last refusal was decided on
+
+    def patients(self) -> int:
+        """How many of the accepted recipients are patients."""
+        return sum(party.place in PATIENT_PLACES for _, party in self.recipients)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,11 +146,12 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class NewAppend:
-    """One message of APPEND."""
+    """One message of APPEND. `once`: where the same message already lies, its UID is the answer (IMP-2)."""
 
     body: NewBody
     flags: frozenset[str]
     internal_date: float
+    once: bool = False
 
 
 class Mailboxes(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mss_gateway.mail.envelope import Recipient
-from mss_gateway.rules.facts import BoxState, BoxType, ChannelState
+from mss_gateway.rules.facts import BoxState, BoxType, ChannelState, IdentityStatus
 
 INBOX = "INBOX"
 
@@ -210,7 +210,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """One outbox row as ops see it."""
+    """One outbox row as ops see it: `waiting`, `leased`, `uncertain` (that often a peer may have taken it)."""
 
     id: int
     body_id: int
@@ -222,6 +222,7 @@ class Queued:
     queued_at: float
     next_attempt: float
     last_error: str
+    uncertain: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,3 +300,24 @@ class BoxRow:
     exchange_folder: bool = True
     server_mdn: bool = False
     alert_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One patient identity of the registry with its five strict traits (INS-5, domain 14.3).
+
+    `ins` is the matricule with its key, 15 characters in upper case, whole: no `repr` shows it or a name. `given` is
+    the list of birth given names as one text, `sex` `M` or `F`, `born` `YYYY-MM-DD`, `place` the INSEE code of the
+    place of birth, `oid` the assigning authority's. `updated_at` is epoch seconds, the store sets it.
+    """
+
+    ins: str = field(repr=False)
+    oid: str
+    family: str = field(repr=False)
+    given: str = field(repr=False)
+    sex: str = field(repr=False)
+    born: str = field(repr=False)
+    place: str = field(repr=False)
+    status: IdentityStatus
+    source: str = ""
+    updated_at: float = 0.0

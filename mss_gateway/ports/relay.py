@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from mss_gateway.base.errors import Refuse
 from mss_gateway.mail.address import Address
 from mss_gateway.mail.envelope import Recipient
+
+from .trust import PeerName
+
+if TYPE_CHECKING:
+    import ssl
 
 ReadText = Callable[[int, int], Awaitable[bytes]]
 """Octets of a stored text: (offset, size); shorter at the end only."""
@@ -59,6 +65,26 @@ class Outcome:
     status: str = ""
     remote_mta: str = ""
     relays_dsn: bool = False
+
+
+class PeerCheck(Protocol):
+    """What the courier asks about the server it has reached (TRU-4, TRU-5)."""
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change of authorities, CRLs or list."""
+
+    def outbound_context(self) -> ssl.SSLContext:
+        """The client context with our certificate; ask again for every connection."""
+
+    def identify_server(self, der: bytes) -> PeerName | Refuse:
+        """Whom a server's certificate (DER) speaks for, checked by what is in force now."""
+
+    def lists(self, domain: str, dn_key: str) -> bool:
+        """True when the domain (lower-case A-label form) lists this DN."""
+
+    def explain_handshake(self, error: BaseException) -> tuple[str, str]:
+        """The slug and the sentence behind a failed TLS handshake."""
 
 
 class Courier(Protocol):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState
+from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState, IdentityStatus
 
 from .mailboxes import Mailboxes
+from .outbox import Claimed, Interrupted, Lease, Share
 from .records import (
     BoxChoices,
     BoxRow,
     Channel,
     Delivery,
+    Identity,
     Membership,
     NewBox,
     Opened,
@@ -134,6 +136,26 @@ class DirectoryRows(Protocol):
         """The boxes that a certificate with this DN key may use."""
 
 
+class Identities(Protocol):
+    """The registry of patient identities, by INS: 15 characters in upper case (INS-5)."""
+
+    async def identity(self, ins: str) -> Identity | None:
+        """What the registry knows of an INS."""
+
+    async def put_identities(self, rows: Sequence[Identity], trace: TraceLine) -> int:
+        """Write all rows in one commit, traced, new or over what was known; return how many changed anything.
+
+        A row that says what is known already, whatever its source, is left untouched. `updated_at` is the trace line's
+        time.
+        """
+
+    async def identities(self, limit: int = 1000, status: IdentityStatus | None = None) -> list[Identity]:
+        """Identities by INS, of one status when given."""
+
+    async def count_identities(self) -> dict[IdentityStatus, int]:
+        """How many identities there are of each status; a status without any is left out."""
+
+
 class Receipts(Protocol):
     """Read receipts between opening and MDN (RCP-2)."""
 
@@ -142,10 +164,22 @@ class Receipts(Protocol):
 
 
 class Outbox(Protocol):
-    """Messages to other operators (QUE-1). Leasing and retry belong to the queue."""
+    """Messages to other operators (QUE-1): leased, carried, settled by the delivery that holds what follows."""
 
     async def outbox(self, domain: str | None = None, limit: int = 1000) -> list[Queued]:
         """Rows waiting, oldest first."""
+
+    async def claim(self, lease: Lease, share: Share) -> list[Claimed]:
+        """Lease durably what is due at `lease.now`, the domain that waits longest first; empty when nothing is."""
+
+    async def extend(self, lease: str, ids: Sequence[int], until: float) -> bool:
+        """Hold leased rows until another moment; False when one of them is no longer held under the lease."""
+
+    async def void_leases(self, now: float) -> list[Interrupted]:
+        """End every lease, due at `now` and uncertain, and tell of whom; only while no holder lives."""
+
+    async def next_due(self, busy: Collection[str] = ()) -> float | None:
+        """When the next row is due or its lease runs out, leaving out busy domains; None when there is none."""
 
 
 class Trace(Protocol):
@@ -154,8 +188,19 @@ class Trace(Protocol):
     async def write_trace(self, lines: Sequence[TraceLine]) -> None:
         """Append lines durably: refusals and logins that come with no delivery."""
 
-    async def trace(self, message_id: str | None = None, limit: int = 1000) -> list[TraceLine]:
-        """Lines of one Message-ID or the latest ones, oldest first."""
+    async def trace(
+        self,
+        message_id: str | None = None,
+        limit: int = 1000,
+        *,
+        transaction: str | None = None,
+        box_id: int | None = None,
+    ) -> list[TraceLine]:
+        """Lines of one Message-ID (with its transactions'), of one transaction, or the latest; oldest first.
+
+        A Message-ID comes as its header has it, brackets included; an INS in it may be whole or masked. `box_id`
+        takes the latest lines of one box, whatever they are about.
+        """
 
 
 FolderListener = Callable[[int, int], None]
@@ -168,8 +213,11 @@ BoxListener = Callable[[], None]
 OpenedListener = Callable[[], None]
 """Called in the event loop after a commit in which a message with a receipt due was opened."""
 
+OutboxListener = Callable[[], None]
+"""Called in the event loop after a commit that queued something for another operator."""
 
-class Store(Deliveries, Channels, DirectoryRows, Receipts, Outbox, Trace, Mailboxes, Protocol):
+
+class Store(Deliveries, Channels, DirectoryRows, Identities, Receipts, Outbox, Trace, Mailboxes, Protocol):
     """One database with all its roles."""
 
     def on_folder_change(self, listener: FolderListener) -> None:
@@ -180,6 +228,9 @@ class Store(Deliveries, Channels, DirectoryRows, Receipts, Outbox, Trace, Mailbo
 
     def on_opened(self, listener: OpenedListener) -> None:
         """Hear of every commit after which a receipt is due to be written."""
+
+    def on_outbox(self, listener: OutboxListener) -> None:
+        """Hear of every commit that queued something for another operator (QUE-1)."""
 
     async def open(self) -> None:
         """Open, migrate and recover; raise `StoreError` saying what to do."""

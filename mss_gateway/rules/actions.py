@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mss_gateway.mail.address import Address
 
-from .facts import ChannelState
+from .facts import Box, ChannelState
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class Deliver:
 
     box_id: int
     folder: str = "INBOX"
+    flags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class SetChannel:
     bal: str
     state: ChannelState
     cause: str
+    name: str = ""  # the professional's, as the patient knows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,84 @@ class OweReceipt:
     notify: str
 
 
-Action = Deliver | Relay | SetChannel | GuardChannel | AddHeader | Bounce | Discard | OweReceipt
+@dataclass(frozen=True, slots=True)
+class FileCopy:
+    """A copy of what a BAL sent to a patient, in its folder of exchanges (IMP-2)."""
+
+    box_id: int
+    folder: str
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InExchange:
+    """The message belongs to the exchange of this patient with this BAL; keys of addresses (CHN-10)."""
+
+    patient: str
+    bal: str
+
+
+@dataclass(frozen=True, slots=True)
+class WarnNearMiss:
+    """The sender meant to end the exchange and did not: one automatic notice (CHN-5)."""
+
+    patient: Address
+
+
+@dataclass(frozen=True, slots=True)
+class SayClosed:
+    """The service message in the patient's mailbox that an exchange has been ended (CHN-10)."""
+
+    box_id: int
+    patient: str
+    bal: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndExchange:
+    """The gateway ends the exchange on behalf of the BAL: a `[FIN]` message from `box` to the patient (CHN-8).
+
+    `bals` are the keys of the mailboxes that could be answered; `patient_box` is the patient's box when it is ours.
+    """
+
+    patient: Address
+    box: Box
+    bals: tuple[str, ...]
+    cause: str
+    patient_box: int | None = None
+    alert: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPatient:
+    """The patient is told outside that something has arrived (PAT-3)."""
+
+    box_id: int
+
+
+Action = (
+    Deliver
+    | Relay
+    | SetChannel
+    | GuardChannel
+    | AddHeader
+    | Bounce
+    | Discard
+    | OweReceipt
+    | FileCopy
+    | InExchange
+    | WarnNearMiss
+    | SayClosed
+    | EndExchange
+    | AlertPatient
+)
 """Anything that an acceptance may bring."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Yes, and what follows. At MAIL and RCPT nothing follows yet."""
+    """Yes, and what follows. At MAIL and RCPT nothing follows yet; `warnings` are slugs for log and timeline."""
 
     actions: tuple[Action, ...] = ()
+    warnings: tuple[str, ...] = ()

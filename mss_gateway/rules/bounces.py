@@ -9,10 +9,13 @@ from .recipients import patient_is_closed
 
 
 def may_report(facts: Facts) -> bool:
-    """RCP-6: never to the null sender, never about a report or an automatic message."""
+    """RCP-6: never to the null sender, never about a report or an automatic answer (RFC 3834 section 2).
+
+    Software that writes by itself (`auto-generated`) is told like anybody else.
+    """
     if facts.sender is None or facts.message is None:
         return False
-    return facts.message.report is None and not facts.message.auto_submitted
+    return facts.message.report is None and (not facts.message.auto_submitted or facts.message.auto_generated)
 
 
 def closed_patient(facts: Facts) -> Action | None:

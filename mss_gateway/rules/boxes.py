@@ -23,9 +23,27 @@ ROLES: dict[BoxType, frozenset[str]] = {
     BoxType.ORG: frozenset({"member", "responsible"}),
     BoxType.CAB: frozenset({"member", "responsible"}),
     BoxType.APP: frozenset({"responsible"}),
-    BoxType.PAT: frozenset({"holder"}),
+    BoxType.PAT: frozenset({"holder", "carer"}),
 }
-"""Which ties a person may have to a box of each type (BAL-2..4)."""
+"""Which ties a person may have to a box of each type (BAL-2..4, PAT-6)."""
+
+_PATIENT_STATES: dict[str, tuple[BoxState, str]] = {
+    **dict.fromkeys(("active", "actif", "activé", "activée", "activated"), (BoxState.ACTIVE, "")),
+    **dict.fromkeys(
+        ("not_activated", "not activated", "non activé", "non activée", "non actif", "inactive"),
+        (BoxState.NOT_ACTIVATED, ""),
+    ),
+    **dict.fromkeys(
+        ("closed", "clos", "close", "clôturé", "clôturée", "cloture", "fermé", "fermée"),
+        (BoxState.CLOSED, ""),
+    ),
+    **dict.fromkeys(("opposed", "opposé", "opposée", "opposition"), (BoxState.CLOSED, "opposed")),
+    **dict.fromkeys(("none", "aucun", "aucune", "absent", "absente"), (BoxState.CLOSED, "none")),
+    **dict.fromkeys(("deceased", "décédé", "décédée", "dcd"), (BoxState.CLOSED, "deceased")),
+}
+
+AUTO_CLOSE_DAYS = 3650
+"""The longest silence that closes a channel by itself (CHN-8)."""
 
 
 def check_transition(kind: BoxType, before: BoxState, after: BoxState) -> None:
@@ -89,3 +107,47 @@ def check_fin(value: str) -> None:
     if not value.startswith("reply-to="):
         raise InvalidValue("the choice is fin, leave or reply-to=ADDRESS", "fin-choice")
     parse_address(value.removeprefix("reply-to="))
+
+
+def silence_of(auto_close: str) -> int | None:
+    """The days without traffic after which a box's exchanges are closed, None for another choice (CHN-8)."""
+    return int(auto_close.removeprefix("days=")) if auto_close.startswith("days=") else None
+
+
+def check_auto_close(value: str, kind: BoxType) -> None:
+    """Raise `InvalidValue` unless the CHN-8 choice is empty, `answer`, `send` (APP only) or `days=N`, 1 to 3650."""
+    if value in ("", "answer"):
+        return
+    if value == "send":
+        if kind is not BoxType.APP:
+            raise InvalidValue("only an APP mailbox closes after every send", "auto-close-choice")
+        return
+    days = value.removeprefix("days=")
+    if days == value or not (days.isascii() and days.isdigit() and len(days) <= 4):
+        raise InvalidValue("the choice is answer, send, days=N or never", "auto-close-choice")
+    if not 1 <= int(days) <= AUTO_CLOSE_DAYS:
+        raise InvalidValue(f"the days of silence are 1 to {AUTO_CLOSE_DAYS}", "auto-close-choice")
+
+
+def check_alert(value: str, house: House) -> None:
+    """Raise `InvalidValue` unless a patient can be told there: an address outside the patient domain (PAT-3)."""
+    if parse_address(value).domain == house.patient_domain:
+        raise InvalidValue(
+            "the alert goes to the patient's personal address, outside MSSanté", "alert-address"
+        )
+
+
+def parse_patient_state(value: str) -> tuple[BoxState | None, str]:
+    """A patient's state as offices write it, with the reason of a closure; None when nothing is said (PAT-1).
+
+    Raises `InvalidValue`.
+    """
+    word = value.strip().lower()
+    if not word:
+        return None, ""
+    if word not in _PATIENT_STATES:
+        raise InvalidValue(
+            "a patient's mailbox is active, not_activated or closed (opposed, none, deceased)",
+            "patient-state",
+        )
+    return _PATIENT_STATES[word]

@@ -19,6 +19,10 @@ END_HEADER = "FIN"
 """CHN-4: the value of X-MSS-MES."""
 
 
+CLOSED_KEYWORD = "$MSSClosed"
+"""What every message of an ended exchange carries in the patient's mailbox (CHN-10)."""
+
+
 class Mark(Enum):
     """What a professional's message does to the channel."""
 
@@ -96,7 +100,8 @@ def consequences(facts: Facts) -> tuple[Action, ...]:
         kind = mark(facts)
         state = TRANSITIONS[facts.channel.state, kind]
         patient = facts.recipient.address.key
-        return tuple(SetChannel(patient, bal, state, kind.value) for bal in answering_bal(facts) or ())
+        name = facts.message.from_name
+        return tuple(SetChannel(patient, bal, state, kind.value, name) for bal in answering_bal(facts) or ())
     return ()
 
 

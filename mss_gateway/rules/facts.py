@@ -186,6 +186,7 @@ class MessageFacts:
     message_id: str | None = None
     received_count: int = 0
     auto_submitted: bool = False
+    auto_generated: bool = False  # Auto-Submitted says that no other message caused this one
     report: str | None = None  # delivery-status | disposition-notification when multipart/report
     disposition_to: str | None = None
     from_name: str = ""  # the display name of From, decoded

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mss_gateway.base.errors import Refuse
 
-from . import bounces, channel, loops, receipts, recipients, senders
+from . import bounces, channel, contents, exchange, loops, receipts, recipients, senders
 from .actions import Accept, Action, Deliver, Relay
 from .facts import Facts, Place
 
@@ -27,6 +27,7 @@ RECIPIENT_RULES: tuple[Rule, ...] = (
     recipients.relay_denied,  # RTE-3
     recipients.patient_to_patient,  # CHN-7
     recipients.patient_address,  # INS-1, INS-2, INS-3
+    recipients.identity_qualified,  # INS-5
     recipients.box_exists,  # RTE-1
     recipients.box_open,  # RTE-1, BAL-5
     recipients.patient_box_open,  # PAT-2 (reject)
@@ -43,6 +44,10 @@ MESSAGE_RULES: tuple[Rule, ...] = (
     senders.reply_to,  # BAL-6
     senders.reply_to_patient,  # CHN-7
     senders.repeated_fields,  # CHN-1, CHN-3, CHN-4
+    contents.reply_to_unfit,  # BAL-8, CHN-1
+    contents.patient_size,  # PAT-5
+    contents.patient_attachments,  # PAT-5
+    contents.archive,  # INS-6
 )
 """Asked at the end of data, once for each recipient; the first refusal refuses the message (RTE-5)."""
 
@@ -72,15 +77,37 @@ def decide(facts: Facts) -> Accept | Refuse:
         refuse = rule(facts)
         if refuse is not None:
             return refuse
-    return Accept(tuple(_consequences(facts)))
+    return Accept(tuple(_consequences(facts)), tuple(_warnings(facts)))
+
+
+def refusing_rule(facts: Facts) -> str:
+    """The name of the rule that refuses, empty when none does: two rules may say the same reason."""
+    return next((_name(rule) for rule in rules_for(facts) if rule(facts) is not None), "")
+
+
+def _name(rule: Rule) -> str:
+    return rule.__name__.replace("_", "-")
 
 
 def verdicts(facts: Facts) -> list[Verdict]:
     """Every rule's own answer, those after a refusal included."""
     return [
-        Verdict(rule.__name__.replace("_", "-"), (rule.__doc__ or "").partition(":")[0], rule(facts))
-        for rule in rules_for(facts)
+        Verdict(_name(rule), (rule.__doc__ or "").partition(":")[0], rule(facts)) for rule in rules_for(facts)
     ]
+
+
+def _warnings(facts: Facts) -> Iterator[str]:
+    """What passes by a setting and is told all the same (INS-2, INS-5, INS-6)."""
+    if facts.recipient is None or facts.message is None:
+        return
+    if recipients.key_doubtful(facts):
+        yield "ins-key"
+    if facts.house.require_qualified == "warn" and recipients.identity_doubtful(facts):
+        yield "identity-unknown" if facts.identity is None else "identity-not-qualified"
+    if facts.house.archive_gate == "warn":
+        problem = contents.archive_problem(facts)
+        if problem is not None:
+            yield problem
 
 
 def _consequences(facts: Facts) -> Iterator[Action]:
@@ -92,11 +119,12 @@ def _consequences(facts: Facts) -> Iterator[Action]:
         return
     if facts.recipient.place in (Place.HOSTED, Place.PATIENT_HOSTED):
         assert facts.recipient.box is not None  # box_exists and closed_patient let nothing else pass
-        yield Deliver(facts.recipient.box.id)
+        yield Deliver(facts.recipient.box.id, exchange.folder_of(facts), exchange.flags_of(facts))
     else:
         yield Relay(facts.recipient.address.domain)
     yield from channel.added_headers(facts)
     yield from channel.consequences(facts)
+    yield from exchange.consequences(facts)
     receipt = receipts.owed(facts)
     if receipt is not None:
         yield receipt
@@ -110,5 +138,6 @@ __all__ = [
     "Rule",
     "Verdict",
     "decide",
+    "refusing_rule",
     "verdicts",
 ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 REASONS: dict[str, str] = {
-    "null-sender": "TRU-7: a login used the null sender",
-    "null-sender-shape": "TRU-7: the null sender on something that is no report",
+    "null-sender": "TRU-7: a patient used the null sender",
+    "null-sender-shape": "TRU-7, RCP-4: the null sender on something that is no report",
     "local-sender": "BAL-7: another operator used a domain hosted here",
     "sender-outside": "BAL-7: the sender's domain is not on the trusted list",
     "sender-dn-mismatch": "BAL-7, TRU-4: the sender's domain does not list the certificate presented",
@@ -15,6 +15,16 @@ REASONS: dict[str, str] = {
     "from-dn-mismatch": "BAL-7: the domain of header From does not list the certificate presented",
     "reply-to-outside": "BAL-6: Reply-To leads out of MSSanté",
     "reply-to-patient": "CHN-7: Reply-To would lead a patient's matter to another patient",
+    "reply-to-unfit": "BAL-8, CHN-1: Reply-To names no open PER, ORG or CAB mailbox",
+    "patient-size": "PAT-5: the message is larger than a patient may receive",
+    "patient-attachment": "PAT-5: a kind of file that a patient may not receive",
+    "identity-unknown": "INS-5: the patient's identity is not in the registry",
+    "identity-not-qualified": "INS-5: the patient's identity is not QUAL",
+    "xdm-several-recipients": "INS-6: an archive and more than one patient among the recipients",
+    "xdm-two-patients": "INS-6: the archive speaks of more than one patient",
+    "xdm-no-ins": "INS-6: a document of the archive names no patient by INS",
+    "xdm-metadata-mismatch": "INS-6: the INS of METADATA.XML is not the recipient's",
+    "xdm-cda-mismatch": "INS-6: the INS of a CDA is not the recipient's",
     "field-repeated": "CHN-1, CHN-3, CHN-4: a field that a channel hangs on is there twice",
     "outside-trust-space": "RTE-3: the recipient's domain is not on the trusted list",
     "relay-denied": "RTE-3: another operator wrote to a domain that is not hosted here",
@@ -45,6 +55,8 @@ REASONS: dict[str, str] = {
     "second-holder": "BAL-2: a nominative mailbox has one holder",
     "state-transition": "BAL-5: a mailbox cannot go from one state to the other",
     "retention": "BAL-5: a closed mailbox is not purged before its retention has passed",
+    "auto-close-choice": "CHN-8: not never, answer, send or days=N",
+    "alert-address": "PAT-3: no address outside of MSSanté, where a patient can be told",
     "fin-choice": "BAL-8: not fin, leave or reply-to=ADDRESS",
 }
 """Slug to meaning; the test of this room compares the keys with what the rules really say."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mss_gateway.base.errors import InvalidValue, Refuse
 
 from . import texts
-from .facts import BoxState, CallerKind, Facts, Place, Realm
+from .facts import BoxState, CallerKind, Facts, IdentityStatus, Place, Realm
 from .ins import parse_ins
 from .senders import PATIENT_PLACES, from_patient
 
@@ -56,6 +56,36 @@ def patient_address(facts: Facts) -> Refuse | None:
     return None
 
 
+def identity_qualified(facts: Facts) -> Refuse | None:
+    """INS-5: setting `require_qualified` = enforce, only a qualified identity is written to."""
+    if facts.house.require_qualified != "enforce" or not identity_doubtful(facts):
+        return None
+    if facts.identity is None:
+        return Refuse(550, "5.7.1", texts.IDENTITY_UNKNOWN, "identity-unknown")
+    return Refuse(550, "5.7.1", texts.IDENTITY_NOT_QUALIFIED, "identity-not-qualified")
+
+
+def identity_doubtful(facts: Facts) -> bool:
+    """INS-5: a patient written to whose identity is unknown or not QUAL; reports and service addresses aside."""
+    recipient = facts.recipient
+    if recipient is None or recipient.place not in PATIENT_PLACES or facts.sender is None:
+        return False
+    if recipient.address.local.lower() in facts.house.patient_service_locals:
+        return False
+    return facts.identity is not IdentityStatus.QUAL
+
+
+def key_doubtful(facts: Facts) -> bool:
+    """INS-2: outside of production a wrong key passes and is told."""
+    recipient = facts.recipient
+    if facts.house.realm is Realm.PRODUCTION or recipient is None or recipient.place not in PATIENT_PLACES:
+        return False
+    try:
+        return not parse_ins(recipient.address.local).key_holds
+    except InvalidValue:
+        return False
+
+
 def box_exists(facts: Facts) -> Refuse | None:
     """RTE-1, INS-3: an unknown mailbox of a hosted domain, or a service address that is not set up."""
     recipient = facts.recipient
@@ -79,9 +109,7 @@ def patient_box_open(facts: Facts) -> Refuse | None:
     """PAT-2, setting `reject`: a closed or absent patient mailbox is refused at RCPT instead of bounced."""
     if facts.house.patient_closed != "reject" or not patient_is_closed(facts) or facts.recipient is None:
         return None
-    return Refuse(
-        550, "5.2.1", "La messagerie Mon espace Santé de votre destinataire est clôturée", "patient-closed"
-    )
+    return Refuse(550, "5.2.1", texts.PATIENT_CLOSED_REPLY, "patient-closed")
 
 
 def patient_is_closed(facts: Facts) -> bool:

@@ -12,13 +12,19 @@ from .actions import (
     Accept,
     Action,
     AddHeader,
+    AlertPatient,
     Bounce,
     Deliver,
     Discard,
+    EndExchange,
+    FileCopy,
     GuardChannel,
+    InExchange,
     OweReceipt,
     Relay,
+    SayClosed,
     SetChannel,
+    WarnNearMiss,
 )
 
 A = TypeVar("A")
@@ -35,36 +41,53 @@ class Route:
     guards: list[GuardChannel] = field(default_factory=list)
     bounces: list[Bounce] = field(default_factory=list)
     discards: list[Discard] = field(default_factory=list)
-    receipts: list[OweReceipt] = field(default_factory=list)
+    receipts: list[tuple[OweReceipt, Recipient]] = field(default_factory=list)
+    copies: list[FileCopy] = field(default_factory=list)
+    exchanges: list[InExchange] = field(default_factory=list)
+    near_misses: list[WarnNearMiss] = field(default_factory=list)
+    closings: list[SayClosed] = field(default_factory=list)
+    ends: list[EndExchange] = field(default_factory=list)
+    alerts: list[AlertPatient] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def route(decided: Iterable[tuple[Recipient, Accept]]) -> Route:
     """Group the actions of all recipients; two addresses of one box make one copy (RTE-4)."""
     found = Route()
     for recipient, accept in decided:
+        for warning in accept.warnings:
+            _once(found.warnings, warning)
         for action in accept.actions:
             _add(found, recipient, action)
     return found
+
+
+_LISTS: dict[type[Action], str] = {
+    Deliver: "local",
+    AddHeader: "headers",
+    SetChannel: "channels",
+    GuardChannel: "guards",
+    Bounce: "bounces",
+    Discard: "discards",
+    FileCopy: "copies",
+    InExchange: "exchanges",
+    WarnNearMiss: "near_misses",
+    SayClosed: "closings",
+    EndExchange: "ends",
+    AlertPatient: "alerts",
+}
+"""Where each action is collected; the two others need the recipient."""
 
 
 def _add(found: Route, recipient: Recipient, action: Action) -> None:
     match action:
         case Relay(domain):
             found.relay.setdefault(domain, []).append(recipient)
-        case Deliver():
-            _once(found.local, action)
-        case AddHeader():
-            _once(found.headers, action)
-        case SetChannel():
-            _once(found.channels, action)
-        case GuardChannel():
-            _once(found.guards, action)
-        case Bounce():
-            _once(found.bounces, action)
-        case Discard():
-            _once(found.discards, action)
-        case OweReceipt():
-            _once(found.receipts, action)
+        case OweReceipt(box_id):
+            if all(owed.box_id != box_id for owed, _ in found.receipts):
+                found.receipts.append((action, recipient))
+        case _:
+            _once(getattr(found, _LISTS[type(action)]), action)
 
 
 def _once(found: list[A], action: A) -> None:

@@ -23,8 +23,8 @@ def from_patient(facts: Facts) -> bool:
 
 
 def null_sender(facts: Facts) -> Refuse | None:
-    """TRU-7: the null sender is for operators and for ourselves, never for a login."""
-    if facts.sender is not None or facts.caller.kind in (CallerKind.OPERATOR, CallerKind.GATEWAY):
+    """TRU-7, RCP-4: the null sender is for reports; a patient writes none."""
+    if facts.sender is not None or facts.caller.kind is not CallerKind.PATIENT:
         return None
     return _refuse("Write from one of your own addresses: the null sender is for reports", "null-sender")
 
@@ -158,9 +158,16 @@ def reply_to(facts: Facts) -> Refuse | None:
 
 
 def null_sender_shape(facts: Facts) -> Refuse | None:
-    """TRU-7: without a sender only a DSN or an MDN is accepted."""
-    if facts.message is None or facts.sender is not None or facts.caller.kind is not CallerKind.OPERATOR:
+    """TRU-7, RCP-4: without a sender only a DSN or an MDN is accepted; from a login, the MDN of its own mailbox."""
+    if facts.message is None or facts.sender is not None or facts.caller.kind is CallerKind.GATEWAY:
         return None
+    if facts.caller.kind is not CallerKind.OPERATOR:
+        own = len(facts.message.from_) == 1 and facts.message.from_[0].key in facts.caller.boxes
+        if facts.message.report == "disposition-notification" and facts.message.from_valid and own:
+            return None
+        return _refuse(
+            "Write from one of your own addresses: the null sender is for read receipts", "null-sender-shape"
+        )
     if facts.message.report is None and not facts.message.auto_submitted:
         return _refuse("The null sender is for delivery and disposition reports only", "null-sender-shape")
     return None

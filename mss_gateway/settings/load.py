@@ -17,7 +17,9 @@ from mss_gateway.imapd.options import ImapDeadlines, ImapdOptions
 from mss_gateway.mail.address import parse_domain
 from mss_gateway.net.gate import GateOptions
 from mss_gateway.observe.log import LogOptions
+from mss_gateway.pipeline.outbound import OutboundOptions
 from mss_gateway.protocol.smtp import Limits
+from mss_gateway.relay.options import RelayOptions
 from mss_gateway.rules.facts import House, Realm
 from mss_gateway.smtpd.options import Deadlines, Role, SmtpOptions
 from mss_gateway.storage.sqlite import SqliteOptions
@@ -26,6 +28,7 @@ from mss_gateway.trust.options import TrustOptions
 from .checks import check_endpoints, check_files
 from .explain import ConfigError, sentence
 from .schema import File
+from .sending import outbound_options, relay_options
 
 PREFIX = "MSS_GATEWAY_"
 """Environment variables `MSS_GATEWAY_<SECTION>_<KEY>` override single values of the file."""
@@ -51,6 +54,8 @@ class Settings:
     submissions: SmtpOptions
     imap: ImapdOptions
     imaps: ImapdOptions
+    relay: RelayOptions
+    outbound: OutboundOptions
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -153,6 +158,8 @@ def compose(path: Path, file: File) -> Settings:
         submissions=smtp_door(Role.SUBMISSION, True),
         imap=ImapdOptions(hostname, False, limits.append_size, imap_deadlines),
         imaps=ImapdOptions(hostname, True, limits.append_size, imap_deadlines),
+        relay=relay_options(path, file, hostname),
+        outbound=outbound_options(path, file),
     )
 
 

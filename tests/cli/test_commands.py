@@ -177,13 +177,3 @@ def test_help_is_quick() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "set()"
-
-
-@pytest.mark.req("INS-4")
-def test_ins_show_says_what_to_check() -> None:
-    """The sentence of the tutorial; a wrong key ends with 1."""
-    run = [sys.executable, "-m", "mss_gateway", "ins", "show"]
-    done = subprocess.run([*run, "285037728417346"], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "Une femme, née en mars 1985, dans le département 77"
-    wrong = subprocess.run([*run, "285037728417347"], capture_output=True, text=True, timeout=60, check=False)
-    assert wrong.returncode == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_dev_hands_out_what_a_script_needs_and_the_tour_holds(tmp_path: Path) ->
     """One line of JSON with every key; the tour passes against the running gateway and fails loudly on none."""
     base = free_ports(1)[0] % 40000 + 20000
     run = [sys.executable, "-m", "mss_gateway", "dev"]
-    where = ["--state", str(tmp_path / "state"), "--base-port", str(base)]
+    where = ["--one", "--state", str(tmp_path / "state"), "--base-port", str(base)]
     with (tmp_path / "log").open("wb") as log:
         gateway = subprocess.Popen([*run, "--json", *where], stdout=subprocess.PIPE, stderr=log)
     try:
@@ -131,7 +132,7 @@ def test_dev_hands_out_what_a_script_needs_and_the_tour_holds(tmp_path: Path) ->
         assert handed["state"] == str(tmp_path / "state")
         status, said = ran([*run, "tour", *where])
         assert status == 0, said
-        assert said.splitlines()[-1].startswith("tour: 17 of 17 steps passed")
+        assert re.match(r"tour: (\d\d) of \1 steps passed", said.splitlines()[-1])
     finally:
         gateway.terminate()
         assert gateway.wait(60) == 0

@@ -100,7 +100,7 @@ def test_only_the_exact_subject_closes(subject: str, state: ChannelState, before
 @pytest.mark.parametrize("fields", [{"subject": "[FIN]"}, {"mss_mes": "FIN"}])
 def test_the_closing_message_itself_is_delivered(fields: dict[str, object]) -> None:
     done = actions(person(), doctor(), patient(), written(doctor(), **fields))
-    assert [type(one).__name__ for one in done] == ["Deliver", "SetChannel"]
+    assert [type(one).__name__ for one in done] == ["Deliver", "SetChannel", "InExchange", "FileCopy"]
 
 
 @pytest.mark.req("CHN-4")

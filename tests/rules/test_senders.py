@@ -67,7 +67,7 @@ def outcome(case: Facts) -> str:
         pytest.param(facts(PATIENT_OPERATOR, patient()), "local-sender", marks=pytest.mark.req("BAL-7")),
         pytest.param(facts(FOREIGN_OPERATOR, None), OK, id="null-sender", marks=pytest.mark.req("TRU-7")),
         pytest.param(facts(GATEWAY, None), OK, id="own-report", marks=pytest.mark.req("TRU-7")),
-        pytest.param(facts(person(), None), "null-sender", marks=pytest.mark.req("TRU-7")),
+        pytest.param(facts(person(), None), OK, id="own-receipt", marks=pytest.mark.req("RCP-4")),
         pytest.param(facts(PATIENT_LOGIN, None), "null-sender", marks=pytest.mark.req("TRU-7")),
         pytest.param(facts(person(), doctor()), OK, id="own-box", marks=pytest.mark.req("BAL-2", "BAL-6")),
         pytest.param(

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from mss_gateway.mail.address import Address, parse_address
 from mss_gateway.rules.facts import (
+    ArchiveFacts,
+    Attachment,
     Box,
     BoxState,
     BoxType,
@@ -17,6 +19,7 @@ from mss_gateway.rules.facts import (
     ChannelState,
     Facts,
     House,
+    IdentityStatus,
     MessageFacts,
     Party,
     Place,
@@ -111,6 +114,10 @@ BOXES = st.builds(
     state=st.sampled_from(BoxState),
     patient_initiated=st.booleans(),
     fin=st.sampled_from(["fin", "leave", f"reply-to={SERVICE}"]),
+    auto_close=st.sampled_from(["", "answer", "send", "days=3"]),
+    exchange_folder=st.booleans(),
+    server_mdn=st.booleans(),
+    alert=st.booleans(),
 )
 PARTIES = st.builds(Party, ADDRESSES, st.sampled_from(Place), st.none() | BOXES)
 CALLERS = st.builds(
@@ -121,6 +128,15 @@ CALLERS = st.builds(
     st.just("mtls"),
     st.frozensets(ADDRESSES.map(lambda one: one.key), max_size=4),
     st.frozensets(st.sampled_from([PATIENT_DOMAIN, "hopital.mssante.fr", FOREIGN.domain]), max_size=3),
+)
+ATTACHMENTS = st.builds(
+    Attachment,
+    st.sampled_from(["application/pdf", "application/zip", "application/x-msdownload", "image/png"]),
+    st.sampled_from(["", "a.pdf", "IHE_XDM.zip", "a.exe"]),
+)
+INS_SETS = st.frozensets(st.sampled_from([INS, INS[:13], OTHER_INS]), max_size=2)
+ARCHIVES = st.builds(
+    ArchiveFacts, st.sampled_from(["", "xdm-hash"]), metadata=INS_SETS, cda=INS_SETS, unnamed=st.booleans()
 )
 MESSAGES = st.builds(
     MessageFacts,
@@ -135,6 +151,12 @@ MESSAGES = st.builds(
     auto_submitted=st.booleans(),
     report=st.none() | st.sampled_from(["delivery-status", "disposition-notification"]),
     disposition_to=st.none() | st.text(max_size=10) | ADDRESSES.map(str),
+    auto_generated=st.booleans(),
+    from_name=st.text(max_size=5),
+    reply_to_unfit=st.booleans(),
+    size=st.sampled_from([0, 100, 30_000_000]),
+    attachments=st.lists(ATTACHMENTS, max_size=2).map(tuple),
+    archives=st.lists(ARCHIVES, max_size=2).map(tuple),
 )
 HOUSES = st.builds(
     House,
@@ -143,6 +165,9 @@ HOUSES = st.builds(
     remote_patient_on_never=st.sampled_from(["refuse", "accept"]),
     patient_closed=st.sampled_from(["bounce", "reject"]),
     check_header_from=st.booleans(),
+    require_qualified=st.sampled_from(["off", "warn", "enforce"]),
+    archive_gate=st.sampled_from(["off", "warn", "enforce"]),
+    near_miss_notice=st.booleans(),
 )
 ANY_FACTS = st.builds(
     Facts,
@@ -153,5 +178,7 @@ ANY_FACTS = st.builds(
     recipient=st.none() | PARTIES,
     message=st.none() | MESSAGES,
     channel=st.builds(ChannelFacts, st.sampled_from(ChannelState), st.integers(0, 9)),
+    identity=st.none() | st.sampled_from(IdentityStatus),
+    patients=st.integers(0, 3),
 )
 """Every shape that the types allow, senseless ones included."""

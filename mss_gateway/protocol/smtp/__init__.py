@@ -20,8 +20,27 @@ How a skin drives `SmtpServer`::
 Events that wait: Hello, StartTls, Auth, AuthResponse, MailFrom, RcptTo, DataStart, DataEnd.
 `core.refuse_message(reply)` between DataStart and DataEnd drops the rest and answers at its end;
 `core.close(reply)` says a last word (421) at any time; `core.tls_started()` follows the handshake.
+
+The other side is `client.SmtpClient`, driven as its module tells.
 """
 
+from .client import ClientConfig, SmtpClient
+from .client_content import ContentSurvey
+from .client_events import (
+    ClientEvent,
+    ContentRefused,
+    ContentWanted,
+    HandshakeDue,
+    MessageAnswered,
+    NothingAccepted,
+    PeerCloses,
+    Ready,
+    RecipientAnswered,
+    SenderAnswered,
+    Unwelcome,
+)
+from .client_fit import Fit, Unfit, Wish, fit
+from .client_replies import Capabilities, ReplyLimits
 from .config import Limits, ServerConfig
 from .events import (
     CLOSED,
@@ -52,22 +71,42 @@ __all__ = [
     "Auth",
     "AuthCancelled",
     "AuthResponse",
+    "Capabilities",
+    "ClientConfig",
+    "ClientEvent",
+    "ContentRefused",
+    "ContentSurvey",
+    "ContentWanted",
     "DataChunk",
     "DataDropped",
     "DataEnd",
     "DataStart",
     "Event",
+    "Fit",
+    "HandshakeDue",
     "Hello",
     "Limits",
     "MailFrom",
+    "MessageAnswered",
+    "NothingAccepted",
+    "PeerCloses",
     "Quit",
     "RcptTo",
+    "Ready",
+    "RecipientAnswered",
     "Refused",
     "Reply",
+    "ReplyLimits",
     "Reset",
+    "SenderAnswered",
     "ServerConfig",
     "Signal",
+    "SmtpClient",
     "SmtpServer",
     "StartTls",
+    "Unfit",
+    "Unwelcome",
+    "Wish",
     "ascii_text",
+    "fit",
 ]

@@ -8,13 +8,11 @@ import apsw
 
 from mss_gateway.ports.records import Channel, ChannelChange, ChannelGuard, Exchange
 from mss_gateway.ports.store import StaleChannel
+from mss_gateway.rules.channel import CLOSED_KEYWORD
 from mss_gateway.rules.facts import ChannelFacts, ChannelState
 
 from .engine import Writer
 from .receipts import copies, set_keyword
-
-CLOSED_KEYWORD = "$MSSClosed"
-"""What every message of an exchange that has been ended carries in the patient's mailbox (CHN-10)."""
 
 ACTIVITY = 3600.0
 """Seconds to which the last traffic of a channel is known: a finer clock would write a row for each message."""

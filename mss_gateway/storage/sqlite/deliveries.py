@@ -11,17 +11,21 @@ from .channels import apply_change, check_guard, note_exchanges
 from .engine import Writer
 from .folders import advance, ensure_folder
 from .marks import SEEN, from_flags
-from .outbox import queue
+from .outbox import queue, settle
 from .receipts import answer, owe
 from .trace import insert_trace
+
+LATEST = 500
+"""Messages of a folder among which a copy that a client saves is looked for: it comes right after the sending."""
 
 
 def accept(writer: Writer, delivery: Delivery) -> tuple[Placed, ...]:
     """Store a delivery. Guards come first: a spool file may be adopted only by a job that stays."""
-    at = delivery.parts[0].received_at if delivery.parts else 0.0
+    at = delivery.parts[0].received_at if delivery.parts else max((t.at for t in delivery.trace), default=0.0)
     for guard in delivery.guards:
         check_guard(writer.db, guard, at)
     answer(writer, delivery.answered)
+    settle(writer, delivery.settled)
     placed: list[Placed] = []
     for part in delivery.parts:
         placed += _store_part(writer, part)
@@ -60,10 +64,26 @@ def _store_part(writer: Writer, part: Part) -> list[Placed]:
     return placed
 
 
+def _filed_before(writer: Writer, folder_id: int, message: NewAppend) -> int | None:
+    """The UID of the same message among the latest of the folder, when it is to be there once (IMP-2)."""
+    if not message.once or message.body.message_id is None:
+        return None
+    row = writer.db.execute(
+        "SELECT m.uid FROM (SELECT uid, body_id FROM messages WHERE folder_id = ? ORDER BY uid DESC LIMIT ?) AS m"
+        " JOIN bodies AS b ON b.id = m.body_id WHERE b.message_id = ? LIMIT 1",
+        (folder_id, LATEST, message.body.message_id),
+    ).fetchone()
+    return None if row is None else int(str(row[0]))
+
+
 def append(writer: Writer, folder_id: int, viewer: Viewer, messages: list[NewAppend]) -> list[int]:
     """APPEND: all messages or none."""
     uids = []
     for message in messages:
+        known = _filed_before(writer, folder_id, message)
+        if known is not None:
+            uids.append(known)
+            continue
         uid, modseq = advance(writer, folder_id, uids=1, messages=1, octets=message.body.size)
         body_id = insert_body(writer, message.body, 1)
         mask, keywords = from_flags(message.flags)

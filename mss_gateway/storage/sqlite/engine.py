@@ -27,21 +27,23 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class News:
-    """What a batch has to tell once it is durable: folders with their mod-sequence, the directory, openings."""
+    """What a batch has to tell once it is durable: folders with their mod-sequence, the directory, openings, queue."""
 
     folders: dict[int, int] = field(default_factory=dict)
     directory: bool = False
     opened: bool = False
+    queued: bool = False
 
     def take(self, writer: Writer) -> None:
         """Add what one job changed, and clear it there."""
         self.folders.update(writer.changed)
         self.directory = self.directory or writer.directory_changed
         self.opened = self.opened or writer.opened
-        writer.changed, writer.directory_changed, writer.opened = {}, False, False
+        self.queued = self.queued or writer.queued
+        writer.changed, writer.directory_changed, writer.opened, writer.queued = {}, False, False, False
 
     def __bool__(self) -> bool:
-        return bool(self.folders) or self.directory or self.opened
+        return bool(self.folders) or self.directory or self.opened or self.queued
 
 
 class Writer:
@@ -54,6 +56,7 @@ class Writer:
         self.changed: dict[int, int] = {}  # folder id -> highest mod-sequence
         self.directory_changed = False
         self.opened = False  # a message whose receipt is due has been opened
+        self.queued = False  # the outbox has got rows
         self.folders: dict[tuple[int, str], int] = {}  # (box id, name) -> folder id, kept between batches
 
     def forget(self) -> None:
@@ -62,6 +65,7 @@ class Writer:
         self.changed = {}
         self.directory_changed = False
         self.opened = False
+        self.queued = False
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 from mss_gateway.ports.mailboxes import (
@@ -20,12 +20,14 @@ from mss_gateway.ports.mailboxes import (
     Viewer,
     Want,
 )
+from mss_gateway.ports.outbox import Claimed, Interrupted, Lease, Share
 from mss_gateway.ports.records import (
     BoxChoices,
     BoxRow,
     Channel,
     ChannelChange,
     Delivery,
+    Identity,
     Membership,
     NewBox,
     Opened,
@@ -34,11 +36,12 @@ from mss_gateway.ports.records import (
     Queued,
     TraceLine,
 )
-from mss_gateway.ports.store import BoxListener, FolderListener, OpenedListener, StoreError
-from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState
+from mss_gateway.ports.store import BoxListener, FolderListener, OpenedListener, OutboxListener, StoreError
+from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState, IdentityStatus
 
 from . import bodies, channels, deliveries, directory, folders, outbox, receipts, renaming
 from . import flags as marking
+from . import identities as registry
 from . import messages as reading
 from . import trace as timeline
 from .engine import Engine, News, Writer
@@ -56,6 +59,7 @@ class SqliteStore:
         self._folder_listeners: list[FolderListener] = []
         self._directory_listeners: list[BoxListener] = []
         self._opened_listeners: list[OpenedListener] = []
+        self._outbox_listeners: list[OutboxListener] = []
 
     async def open(self) -> None:
         """Open, migrate and recover."""
@@ -77,9 +81,15 @@ class SqliteStore:
         """Hear of every commit after which a receipt is due to be written."""
         self._opened_listeners.append(listener)
 
+    def on_outbox(self, listener: OutboxListener) -> None:
+        """Hear of every commit that queued something for another operator."""
+        self._outbox_listeners.append(listener)
+
     def _after_commit(self, news: News) -> None:
         for answer in self._opened_listeners if news.opened else ():
             answer()
+        for send in self._outbox_listeners if news.queued else ():
+            send()
         for folder_id, modseq in news.folders.items():
             for listener in self._folder_listeners:
                 listener(folder_id, modseq)
@@ -105,13 +115,38 @@ class SqliteStore:
         """Rows waiting, oldest first."""
         return await self._engine.read(lambda db: outbox.list_outbox(db, domain, limit))
 
+    async def claim(self, lease: Lease, share: Share) -> list[Claimed]:
+        """Lease what is due."""
+        return await self._engine.write(lambda w: outbox.claim(w, lease, share))
+
+    async def extend(self, lease: str, ids: Sequence[int], until: float) -> bool:
+        """Hold leased rows longer."""
+        return await self._engine.write(lambda w: outbox.extend(w, lease, ids, until))
+
+    async def void_leases(self, now: float) -> list[Interrupted]:
+        """End every lease of a former run."""
+        return await self._engine.write(lambda w: outbox.void_leases(w, now))
+
+    async def next_due(self, busy: Collection[str] = ()) -> float | None:
+        """When the next row of a domain that is not busy is due."""
+        return await self._engine.read(lambda db: outbox.next_due(db, busy))
+
     async def write_trace(self, lines: Sequence[TraceLine]) -> None:
         """Append lines durably."""
         await self._engine.write(lambda w: timeline.insert_trace(w.db, lines))
 
-    async def trace(self, message_id: str | None = None, limit: int = 1000) -> list[TraceLine]:
-        """Lines of one Message-ID or the latest ones."""
-        return await self._engine.read(lambda db: timeline.read_trace(db, message_id, limit))
+    async def trace(
+        self,
+        message_id: str | None = None,
+        limit: int = 1000,
+        *,
+        transaction: str | None = None,
+        box_id: int | None = None,
+    ) -> list[TraceLine]:
+        """Lines of one Message-ID, of one transaction, or the latest ones."""
+        return await self._engine.read(
+            lambda db: timeline.read_trace(db, message_id, limit, transaction=transaction, box_id=box_id)
+        )
 
     async def opened(self, limit: int = 100) -> list[Opened]:
         """Receipts whose message was opened and whose MDN is not written yet."""
@@ -325,3 +360,21 @@ class SqliteStore:
     async def append(self, folder_id: int, viewer: Viewer, messages: Sequence[NewAppend]) -> list[int]:
         """APPEND."""
         return await self._engine.write(lambda w: deliveries.append(w, folder_id, viewer, list(messages)))
+
+    # --- registry of identities
+
+    async def identity(self, ins: str) -> Identity | None:
+        """What the registry knows of an INS."""
+        return await self._engine.read(lambda db: registry.identity(db, ins))
+
+    async def put_identities(self, rows: Sequence[Identity], trace: TraceLine) -> int:
+        """Write rows of the registry in one commit."""
+        return await self._traced(trace, lambda w: registry.put_identities(w.db, rows, trace.at))
+
+    async def identities(self, limit: int = 1000, status: IdentityStatus | None = None) -> list[Identity]:
+        """Identities by INS."""
+        return await self._engine.read(lambda db: registry.identities(db, limit, status))
+
+    async def count_identities(self) -> dict[IdentityStatus, int]:
+        """How many there are of each status."""
+        return await self._engine.read(registry.count_identities)

@@ -40,22 +40,43 @@ def insert_trace(db: apsw.Connection, lines: Iterable[TraceLine]) -> None:
     )
 
 
-def read_trace(db: apsw.Connection, message_id: str | None, limit: int) -> list[TraceLine]:
-    """Lines of one Message-ID, or the latest ones; oldest first. A Message-ID with an INS in it is kept masked."""
+def read_trace(
+    db: apsw.Connection,
+    message_id: str | None,
+    limit: int,
+    *,
+    transaction: str | None = None,
+    box_id: int | None = None,
+) -> list[TraceLine]:
+    """Lines of one Message-ID, of one transaction, of one box, or the latest ones; oldest first.
+
+    A Message-ID with an INS in it is kept masked, and asked for masked.
+    """
     message_id = _masked(message_id)
-    columns = "SELECT id, at, event, transaction_id, message_id, box_id, actor, detail FROM trace"
-    if message_id is None:
-        rows = list(db.execute(f"{columns} ORDER BY id DESC LIMIT ?", (limit,)))[::-1]
-    else:
+    if message_id is not None:
         # The lines of its transactions that name no Message-ID (refusals of a recipient) belong to it.
-        rows = list(
-            db.execute(
-                f"{columns} WHERE message_id = ? OR (transaction_id <> '' AND transaction_id IN"
-                " (SELECT transaction_id FROM trace WHERE message_id = ?)) ORDER BY id LIMIT ?",
-                (message_id, message_id, limit),
-            )
+        rows = _rows(
+            db,
+            "WHERE message_id = ?1 OR (transaction_id <> '' AND transaction_id IN"
+            " (SELECT transaction_id FROM trace WHERE message_id = ?1)) ORDER BY id LIMIT ?2",
+            (message_id, limit),
         )
+    elif transaction is not None:
+        rows = _rows(
+            db,
+            "WHERE transaction_id = ? AND transaction_id <> '' ORDER BY id LIMIT ?",
+            (transaction, limit),
+        )
+    elif box_id is not None:
+        rows = _rows(db, "WHERE box_id = ? ORDER BY id DESC LIMIT ?", (box_id, limit))[::-1]
+    else:
+        rows = _rows(db, "ORDER BY id DESC LIMIT ?", (limit,))[::-1]
+    return rows
+
+
+def _rows(db: apsw.Connection, where: str, values: tuple[str | int, ...]) -> list[TraceLine]:
+    columns = "SELECT at, event, transaction_id, message_id, box_id, actor, detail FROM trace"
     return [
         TraceLine(at, event, transaction, message, box, actor, orjson.loads(detail))
-        for _, at, event, transaction, message, box, actor, detail in rows
+        for at, event, transaction, message, box, actor, detail in db.execute(f"{columns} {where}", values)
     ]

@@ -1,0 +1,153 @@
+"""The configurations of the sample gateways, and where each one listens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from .handout import Credential, Ports
+from .space import Space
+
+LOOPBACK = "127.0.0.1"
+OURS, THEIRS, NEIGHBOURS = "127.0.0.2", "127.0.0.3", "127.0.0.4"
+"""Addresses of the operators' MX hosts: an MX record names no port, so that they share one port."""
+
+PORTS = 11
+"""Ports in a row that the trust space of three operators takes, the first one on several addresses."""
+
+ALERT_SENDER = "ne-pas-repondre@operateur-patients.example"
+ALERT_LINK = "https://messagerie.operateur-patients.example/"
+
+
+def ports_of_one(base: int) -> Ports:
+    """The five doors of a gateway whose first port is `base`."""
+    return Ports(base, base + 1, base + 2, base + 3, base + 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Who listens where when there are three operators; all from one base port."""
+
+    base: int
+
+    @property
+    def professional(self) -> Ports:
+        """Our doors."""
+        return ports_of_one(self.base)
+
+    @property
+    def patients(self) -> Ports:
+        """The doors of the patients' operator; the first one is on its own address."""
+        first = self.base + 5
+        return Ports(self.base, first, first + 1, first + 2, first + 3)
+
+    @property
+    def nameserver(self) -> int:
+        """DNS, UDP and TCP."""
+        return self.base + 9
+
+    @property
+    def smarthost(self) -> int:
+        """Where alert mails are taken."""
+        return self.base + 10
+
+
+def configuration(space: Space, base_port: int) -> str:
+    """The TOML of the one gateway that has both roles."""
+    ports = asdict(ports_of_one(base_port))
+    listen = {door: [f"{LOOPBACK}:{port}"] for door, port in ports.items()}
+    return _toml(space, space.hosted_domain, space.gateway, listen, patients=True)
+
+
+def professional(space: Space, layout: Layout) -> str:
+    """The TOML of the professionals' operator: it hosts BALs and relays to the patients' operator."""
+    listen = _listen(layout.professional, OURS)
+    listen["mta"].insert(0, f"{LOOPBACK}:{layout.base}")
+    more = _relay(layout)
+    return _toml(space, space.hosted_domain, space.gateway, listen, patients=False, more=more)
+
+
+def patients(space: Space, layout: Layout) -> str:
+    """The TOML of the patients' operator: it hosts patients, and one technical domain of its own."""
+    more = (
+        _relay(layout)
+        + f"""
+[alerts]
+mode = "each"
+smarthost = "{LOOPBACK}:{layout.smarthost}"
+sender = "{ALERT_SENDER}"
+security = "none"
+link = "{ALERT_LINK}"
+"""
+    )
+    certificate = space.patient_operator
+    listen = _listen(layout.patients, THEIRS)
+    return _toml(space, certificate.domain, certificate, listen, patients=True, more=more)
+
+
+def _listen(ports: Ports, mta_host: str) -> dict[str, list[str]]:
+    return {
+        door: [f"{mta_host if door == 'mta' else LOOPBACK}:{port}"] for door, port in asdict(ports).items()
+    }
+
+
+def _relay(layout: Layout) -> str:
+    return f"""
+[relay]
+port = {layout.base}
+nameservers = ["{LOOPBACK}:{layout.nameserver}"]
+
+[queue]
+retry_first = 1.0
+"""
+
+
+def _toml(
+    space: Space,
+    hosted: str,
+    certificate: Credential,
+    listen: Mapping[str, Sequence[str]],
+    *,
+    patients: bool,
+    more: str = "",
+) -> str:
+    """The realm is production, so that a wrong INS key is refused."""
+
+    def text(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    doors = "\n".join(f"{door} = {text(places)}" for door, places in listen.items())
+    return f"""# A sample gateway of `mss-gateway dev`: throw-away, loopback only.
+[gateway]
+hostname = {text(f"mx.{hosted}")}
+realm = "production"
+state = "."
+software_nil = "ESSAI1"
+
+[domains]
+hosted = [{text(hosted)}]
+patient_domain = {text(space.patient_domain)}
+patient_hosted = {text(patients)}
+
+[listen]
+{doors}
+
+[tls]
+certificate = {text(certificate.cert)}
+key = {text(certificate.key)}
+
+[trust]
+ca = [{text(space.ca)}]
+crl = [{text(space.crls)}]
+list = {text(space.trusted_list)}
+list_signer = {text(space.list_signer)}
+test_authorities = true
+
+[limits]
+connections_per_address = 1000
+imap_connections_per_address = 5000
+
+[log]
+format = "console"
+{more}"""

@@ -1,0 +1,143 @@
+"""Steps of the tour with the independent operator, whose code is not ours."""
+
+from __future__ import annotations
+
+import json
+from email.message import EmailMessage
+from pathlib import Path
+
+from . import wire
+from .tour import Stage, Step, eventually, expect
+
+
+def foreign_delivery(stage: Stage) -> str:
+    """RTE-1, TRU-1, RTE-7: another operator's server delivers, and the message is there byte for byte."""
+    sender = f"expediteur@{stage.handout.operator.domain}"
+    message = stage.message(
+        "letter", sender, stage.professional.address, "Compte rendu", "Bonjour,\nvoici le CR.\n"
+    )
+    reply = wire.deliver(stage.handout, stage.handout.operator, message)
+    stored = wire.read_octets(stage.handout, stage.professional, str(message["Message-ID"]))
+    expect(stored.endswith(wire.octets(message)), "the stored bytes differ from the sent ones")
+    received = str(wire.parsed(stored)["Received"])
+    expect("TLSv1" in received, "the Received header does not tell the TLS version")
+    return f"{reply} · read over IMAP · {' '.join(received.split())[:120]}"
+
+
+def exchange(stage: Stage) -> str:
+    """RTE-3, RTE-7, TRU-5: ours writes, the neighbour's server answers by itself."""
+    message, path = _sent(stage, "answer", "Demande d'avis")
+    told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    expect(path.read_bytes().endswith(wire.octets(message)), "the neighbour got other bytes than were sent")
+    expect(told["peer"].startswith("mx."), f"no certificate was shown to the neighbour: {told}")
+    answer = stage.found(stage.professional, message, by="In-Reply-To").message
+    return f"it saw {told['peer']} over {told['tls']} · it answers « {answer['Subject']} »"
+
+
+def receipt(stage: Stage) -> str:
+    """RCP-5: its receipt is delivered as it is, and stands on the timeline of the message."""
+    message, _ = _sent(stage, "mdn", "Avec accusé", receipt=True)
+    report = stage.found(stage.professional, message, by="In-Reply-To").message
+    expect(report.get_content_type() == "multipart/report", "what came is no report")
+    lines = _timeline(stage, message, "mdn-received")
+    return f"« {report['Subject']} » · timeline: {' → '.join(lines)}"
+
+
+def integration_error(stage: Stage) -> str:
+    """RCP-5: its software could not file the document; the code is on the timeline."""
+    message, _ = _sent(stage, "ko", "XDM/1.0/DDM+CR EXEMPLE PATIENTE 14/03/1985")
+    report = stage.found(stage.professional, message, by="In-Reply-To").message
+    lines = _timeline(stage, message, "integration-error")
+    return f"« {report['Subject']} » · timeline: {' → '.join(lines)}"
+
+
+def retried(stage: Stage) -> str:
+    """QUE-2: a temporary refusal is tried again until the message is taken."""
+    message, _ = _sent(stage, "later", "Plus tard")
+    lines = _timeline(stage, message, "relayed")
+    expect("deferred" in lines, f"no second attempt on the timeline: {lines}")
+    return f"timeline: {' → '.join(lines)}"
+
+
+def lost_answer(stage: Stage) -> str:
+    """QUE-1: an answer lost after the data is a state of its own, told as such, and the message is tried again."""
+    neighbour = stage.handout.neighbour
+    assert neighbour is not None
+    order = Path(neighbour.state) / "behaviour"
+    order.write_text("drop", encoding="ascii")
+    try:
+        message = stage.letter("n-lost", "Réponse perdue", "Bonjour.\n", f"accueil@{neighbour.domain}")
+        stage.send(stage.professional, message)
+        _timeline(stage, message, "uncertain")
+    finally:
+        order.unlink()
+    return f"timeline: {' → '.join(_timeline(stage, message, 'relayed'))}"
+
+
+def refused(stage: Stage) -> str:
+    """RCP-1, RCP-6: what the neighbour refuses for good comes back as a report."""
+    message = stage.letter("n-refuse", "Inconnu", "Bonjour.\n", f"refuse@{stage.handout.operator.domain}")
+    stage.send(stage.professional, message)
+    report = stage.found(stage.professional, message, by="In-Reply-To").message
+    fields = wire.report_fields(report)
+    expect(fields.get("action") == "failed", f"the report says {fields.get('action')!r}")
+    return f"« {report['Subject']} » · {fields.get('status')} · {fields.get('diagnostic-code')}"
+
+
+def timeline(stage: Stage) -> str:
+    """AUD-2: one command tells the whole life of a message, INS masked."""
+    message = stage.messages["receipt"]
+    ours = stage.command(stage.handout, "trace", str(message["Message-ID"]))
+    theirs = stage.command(stage.handout.patient_side, "trace", str(message["Message-ID"]))
+    ins = stage.patient.address.partition("@")[0]
+    expect(ins not in ours + theirs, "the timeline shows a whole INS")
+    wanted: dict[str, tuple[str, ...]] = {"ours": ("receipt",), "theirs": ("opened", "receipt")}
+    for name, said in (("ours", ours), ("theirs", theirs)):
+        for word in wanted[name]:
+            expect(word in said, f"the timeline of {name} does not tell {word!r}: {said}")
+    lines = [line.strip() for line in ours.splitlines() if line.strip()]
+    return f"{len(lines)} lines at ours, such as: {lines[-1][:100]}"
+
+
+def _sent(stage: Stage, local: str, subject: str, *, receipt: bool = False) -> tuple[EmailMessage, Path]:
+    """A message to this name at the neighbour's, and the file that it keeps of it."""
+    neighbour = stage.handout.neighbour
+    assert neighbour is not None
+    message = stage.letter(f"n-{local}", subject, "Bonjour.\n", f"{local}@{neighbour.domain}")
+    if receipt:
+        message["Disposition-Notification-To"] = stage.professional.address
+    stage.send(stage.professional, message)
+    folder = Path(neighbour.state) / "mail"
+    needle = str(message["Message-ID"]).encode()
+
+    def files() -> list[Path]:
+        return [path for path in wire.kept(folder) if needle in path.read_bytes()]
+
+    eventually(lambda: bool(files()), f"the neighbour has not got {message['Subject']!r}")
+    expect(len(files()) == 1, "the neighbour got it more than once")
+    return message, files()[0]
+
+
+def _timeline(stage: Stage, message: EmailMessage, until: str) -> list[str]:
+    """Events of a message in our timeline, once `until` is among them."""
+    events: list[str] = []
+
+    def told() -> bool:
+        lines = stage.asked(stage.handout, "trace", message_id=str(message["Message-ID"]))["lines"]
+        events[:] = [str(line["event"]) for line in lines]
+        return until in events
+
+    eventually(told, f"{until} is not on the timeline: {events}")
+    return events
+
+
+NEIGHBOUR: tuple[Step, ...] = (
+    Step("We write to the independent operator, and it answers", exchange, three=True),
+    Step("What it puts off is tried again until it is taken", retried, three=True),
+    Step("Its lost answer is told as uncertain, and the message is tried again", lost_answer, three=True),
+    Step("What it refuses comes back as a delivery report", refused, three=True),
+    Step("Its read receipt is on the timeline of the message", receipt, three=True),
+    Step("Its integration error is on the timeline of the message", integration_error, three=True),
+    Step("mss-gateway trace tells the whole life of a message", timeline),
+)
+"""Between operators, and the timeline."""

@@ -1,0 +1,70 @@
+"""Looks into a message to a patient: its files, and what its archives say of the patient (PAT-5, INS-6)."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from mss_gateway.mail.attached import attached_files, content_of, may_hold_files
+from mss_gateway.mail.message import Header
+from mss_gateway.mail.mime import TEXT_PLAIN, parse_content_type
+from mss_gateway.mail.spans import Text
+from mss_gateway.mail.structure import MimePart, scan_structure
+from mss_gateway.ports.documents import ReadArchive
+from mss_gateway.ports.records import SpoolFile
+from mss_gateway.rules.attachments import is_archive
+from mss_gateway.rules.facts import ArchiveFacts, Attachment
+
+from .bodies import open_text
+from .spool import Spooled
+
+MAX_ARCHIVES = 20  # archives of one message that are read; with more, the message is refused
+ON_THE_LOOP = 64 * 1024  # octets of a text that are scanned without a thread
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What was found; `root` is the scanned structure, which the store's texts are made of without a second scan."""
+
+    root: MimePart | None = None
+    attachments: tuple[Attachment, ...] = ()
+    archives: tuple[ArchiveFacts, ...] = ()
+
+
+async def look_inside(
+    spooled: Spooled, read_archive: ReadArchive, limit: int, executor: Executor
+) -> Contents:
+    """Scan a message; archives of one larger than `limit` octets are left closed, since it is refused anyway."""
+    header = Header(spooled.header)
+    value = header.first(b"content-type")
+    kind = parse_content_type(value) if value else TEXT_PLAIN
+    if not may_hold_files(kind, header.first(b"content-disposition")):
+        return Contents()
+    if isinstance(spooled.text, bytes) and len(spooled.text) <= ON_THE_LOOP:
+        return _look(header, Text(spooled.text), read_archive, closed=spooled.size > limit)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(
+        executor, _look_apart, header, spooled.text, read_archive, spooled.size > limit
+    )
+
+
+def _look_apart(header: Header, text: bytes | SpoolFile, read_archive: ReadArchive, closed: bool) -> Contents:
+    with open_text(text) as octets:
+        return _look(header, Text(octets), read_archive, closed=closed)
+
+
+def _look(header: Header, text: Text, read_archive: ReadArchive, *, closed: bool) -> Contents:
+    root = scan_structure(header, text)
+    attachments: list[Attachment] = []
+    archives: list[ArchiveFacts] = []
+    for file in attached_files(root):
+        attachment = Attachment(file.media_type, file.name)
+        attachments.append(attachment)
+        if closed or not is_archive(attachment):
+            continue
+        if len(archives) >= MAX_ARCHIVES:
+            archives.append(ArchiveFacts(problem="xdm-too-many"))
+            break
+        archives.append(read_archive(content_of(file.part, text)))
+    return Contents(root, tuple(attachments), tuple(archives))

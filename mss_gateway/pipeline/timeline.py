@@ -1,0 +1,135 @@
+"""The lines of the timeline that come with a delivery (AUD-2): no content, no subject, no whole INS (INS-7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mss_gateway.base.errors import InvalidValue, Refuse
+from mss_gateway.mail.reports import ReportKind, ReportReading
+from mss_gateway.ports.records import TraceLine
+from mss_gateway.rules.ins import correlation, mask_text, parse_ins
+from mss_gateway.rules.policy import refusing_rule
+from mss_gateway.rules.routing import Route
+
+from .transaction import Transaction
+
+REPORT_EVENTS = {
+    ReportKind.MDN: "mdn-received",
+    ReportKind.DSN: "dsn-received",
+    ReportKind.PATIENT_CLOSED: "patient-closed-received",
+    ReportKind.INTEGRATION_ERROR: "integration-error",
+    ReportKind.INTEGRATION_OK: "integration-ok",
+}
+"""What a report that comes in is called on the timeline of the message reported on (RCP-5)."""
+
+
+def patient_mark(address: str, key: bytes) -> str:
+    """What stands for this patient in every trace line; empty for an address that is no INS (INS-7)."""
+    try:
+        return correlation(parse_ins(address.partition("@")[0]), key)
+    except InvalidValue:
+        return ""
+
+
+def patient_detail(address: str, key: bytes) -> dict[str, str | int]:
+    """The masked address of a patient with the mark; of anybody else the address alone."""
+    mark = patient_mark(address, key)
+    masked = mask_text(address)
+    return {"patient": masked, "mark": mark} if mark else {"recipient": masked}
+
+
+def lines_of(
+    transaction: Transaction, plan: Route, message_id: str | None, size: int, at: float, key: bytes
+) -> list[TraceLine]:
+    """One line for the message, and one for each thing that ops look for by itself."""
+
+    def line(event: str, **detail: str | int) -> TraceLine:
+        return TraceLine(
+            at=at,
+            event=event,
+            transaction=transaction.id,
+            message_id=message_id,
+            box_id=plan.local[0].box_id if plan.local else None,
+            actor=mask_text(transaction.caller.name),
+            detail=detail,
+        )
+
+    queued = sum(len(recipients) for recipients in plan.relay.values())
+    lines = [
+        line(
+            "accepted",
+            peer=transaction.session.host,
+            size=size,
+            placed=len(plan.local),
+            filed=len(plan.copies),
+            queued=queued,
+        )
+    ]
+    lines += [line("warned", reason=reason) for reason in plan.warnings]
+    for change in plan.channels:
+        who = patient_detail(change.patient, key)
+        lines.append(line(f"channel-{change.state.value}", cause=change.cause, bal=change.bal, **who))
+    for bounce in plan.bounces:
+        lines.append(line("bounced", kind=bounce.kind, **patient_detail(str(bounce.recipient), key)))
+    lines += [line("discarded", reason=discard.reason) for discard in plan.discards]
+    lines += [line("notice-sent", kind="near-miss") for _ in plan.near_misses]
+    for end in plan.ends:
+        who = patient_detail(str(end.patient), key)
+        lines += [line("auto-closed", cause=end.cause, bal=bal, **who) for bal in end.bals]
+    return lines
+
+
+def report_lines(
+    report: ReportReading, transaction: Transaction, own_id: str | None, at: float
+) -> Iterator[TraceLine]:
+    """RCP-5: what a report says, on the timeline of each message that it reports on."""
+    detail: dict[str, str | int] = {"report": own_id or ""}
+    if report.disposition is not None:
+        detail["disposition"] = report.disposition.type
+    if report.code:
+        detail["code"] = report.code  # the label is somebody's own words: it stays in the message
+    for recipient in report.recipients[:1]:
+        detail["recipient"] = mask_text(recipient.original or recipient.address)
+        if recipient.action:
+            detail |= {"action": recipient.action, "status": recipient.status}
+    if report.closed_address:
+        detail["recipient"] = mask_text(report.closed_address)
+    detail = {name: value for name, value in detail.items() if value != ""}
+    for original in report.originals:
+        yield TraceLine(
+            at=at,
+            event=REPORT_EVENTS[report.kind],
+            transaction=transaction.id,
+            message_id=original,
+            actor=mask_text(transaction.caller.name),
+            detail=detail,
+        )
+
+
+def refusal_line(
+    transaction: Transaction | None, host: str, refuse: Refuse | str, at: float, key: bytes
+) -> TraceLine:
+    """What was refused: the reason, the reply, the rule that said so, and whom the message was for."""
+    detail: dict[str, str | int] = {
+        "reason": refuse if isinstance(refuse, str) else refuse.reason,
+        "peer": host,
+    }
+    if isinstance(refuse, Refuse):
+        detail["code"] = f"{refuse.code} {refuse.enhanced}"
+    facts = transaction.refused if transaction is not None else None
+    message_id = box_id = None
+    if facts is not None:
+        detail["rule"] = refusing_rule(facts)
+        message_id = facts.message.message_id if facts.message is not None else None
+        if facts.recipient is not None:
+            detail |= patient_detail(str(facts.recipient.address), key)
+            box_id = facts.recipient.box.id if facts.recipient.box is not None else None
+    return TraceLine(
+        at=at,
+        event="refused",
+        transaction=transaction.id if transaction else "",
+        message_id=message_id,
+        box_id=box_id,
+        actor=mask_text(transaction.caller.name) if transaction else host,
+        detail={name: value for name, value in detail.items() if value != ""},
+    )

@@ -1,0 +1,168 @@
+"""Carries letters to other operators over mutual TLS; the arm behind `ports.relay.Courier` (TRU-5, QUE-2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mss_gateway.mail.envelope import Recipient
+from mss_gateway.ports.relay import Letter, Outcome, PeerCheck
+
+from .connection import Connection, identified, not_listed, open_connection
+from .content import Content, LetterIncomplete
+from .options import RelayOptions
+from .pool import Pool
+from .problems import RelayProblem
+from .resolver import Exchanger, Host, Resolver
+from .transaction import Transaction
+
+_UNREACHED = frozenset({"connect-refused", "connect-timeout", "no-mx", "dns-failure"})
+_SHUNNED = 1000  # hosts remembered as unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A letter on its way to some of its recipients; `clock` is the deadline of the letter as a whole."""
+
+    letter: Letter
+    content: Content
+    recipients: Sequence[Recipient]
+    clock: asyncio.Timeout
+
+    @property
+    def domain(self) -> str:
+        return self.letter.domain.lower()
+
+
+class RelayCourier:
+    """Implements `ports.relay.Courier`.
+
+    Never in the clear, never to a host whose certificate the recipient's domain does not list: there is no option
+    to change that.
+    """
+
+    def __init__(self, options: RelayOptions, trust: PeerCheck) -> None:
+        self._options = options
+        self._trust = trust
+        self._resolver = Resolver(options)
+        self._pool = Pool(options)
+        self._shunned: dict[Host, float] = {}
+
+    @property
+    def pool(self) -> Pool:
+        """The connections kept, for figures and tests."""
+        return self._pool
+
+    async def deliver(self, letter: Letter) -> tuple[Outcome, ...]:
+        """One attempt; one outcome for each recipient, in their order. Never raises for what a peer does.
+
+        What the store raises while the letter is read goes through, after the connection was cut.
+        """
+        done: list[Outcome] = []
+        most = self._options.limits.recipients
+        try:
+            async with asyncio.timeout(self._options.deadlines.letter) as clock:
+                content = await Content.of(letter)
+                for start in range(0, len(letter.recipients), most):
+                    batch = _Batch(letter, content, letter.recipients[start : start + most], clock)
+                    done += await self._carry(batch)
+        except RelayProblem as problem:
+            failed = problem
+        except LetterIncomplete:
+            failed = RelayProblem("letter-incomplete", "the stored message cannot be read whole", "4.3.0")
+        except TimeoutError:
+            failed = RelayProblem("timeout", "the attempt as a whole took too long", "4.4.7")
+        else:
+            return tuple(done)
+        return (*done, *(failed.outcome(one) for one in letter.recipients[len(done) :]))
+
+    async def close(self) -> None:
+        """End the connections kept for reuse."""
+        self._pool.close()
+
+    async def _carry(self, batch: _Batch) -> tuple[Outcome, ...]:
+        """Try the hosts of the domain in order; raises `RelayProblem` when none could be made to answer."""
+        problems: list[RelayProblem] = []
+        for host in await self._hosts(batch.domain):
+            try:
+                return await self._at(host, batch)
+            except RelayProblem as problem:
+                problems.append(problem)
+                if problem.reason in _UNREACHED:
+                    self._shun(host)
+                if not problem.next_host:
+                    break
+        raise _worst(problems)
+
+    async def _hosts(self, domain: str) -> list[Host]:
+        """The hosts to try: by preference, equal ones first where a connection leads to, the unreachable last."""
+        found = await self._resolver.exchangers(domain)
+        now = asyncio.get_running_loop().time()
+
+        def rank(one: Exchanger) -> tuple[bool, int, bool]:
+            return self._shunned.get(one.host, now) > now, one.preference, not self._pool.has_idle(one.host)
+
+        return [one.host for one in sorted(found, key=rank)][: self._options.limits.hosts]
+
+    def _shun(self, host: Host) -> None:
+        self._shunned.pop(host, None)
+        self._shunned[host] = asyncio.get_running_loop().time() + self._options.deadlines.shun
+        if len(self._shunned) > _SHUNNED:
+            del self._shunned[next(iter(self._shunned))]
+
+    async def _at(self, host: Host, batch: _Batch) -> tuple[Outcome, ...]:
+        """One host: over a connection kept, if it still serves, else over a new one; raises `RelayProblem`."""
+        await self._pool.enter(host)
+        try:
+            kept = self._pool.take(host)
+            if kept is not None:
+                try:
+                    return await self._over(kept, batch)
+                except RelayProblem:
+                    pass  # it was stale, or what it showed is not trusted for this letter: a new one will tell
+            return await self._over(await self._open(host), batch)
+        finally:
+            self._pool.leave(host)
+
+    async def _open(self, host: Host) -> Connection:
+        """Connect to the first address that answers; raises `RelayProblem`."""
+        problem: RelayProblem | None = None
+        for address in await self._resolver.addresses(host):
+            try:
+                return await open_connection(host, address, self._options, self._trust)
+            except RelayProblem as met:
+                problem = met
+                if met.reason not in _UNREACHED:
+                    break
+        assert problem is not None  # a host has at least one address
+        raise problem
+
+    async def _over(self, connection: Connection, batch: _Batch) -> tuple[Outcome, ...]:
+        """One letter over one connection, which is kept afterwards only if it is between transactions."""
+        whole = False
+        try:
+            peer = identified(connection, self._trust)
+            if not self._trust.lists(batch.domain, peer.dn_key):
+                # Listed for another domain it goes on serving that one; a new one that serves nobody is cut.
+                whole = connection.messages > 0
+                raise not_listed(connection, batch.domain, peer)
+            transaction = Transaction(connection, batch.recipients, self._options.deadlines, batch.clock)
+            told = await transaction.run(batch.letter, batch.content, use_chunking=self._options.use_chunking)
+            whole = connection.core.idle
+            return told
+        finally:
+            if whole:
+                self._pool.give_back(connection)
+            else:
+                connection.abort()
+
+
+def _worst(problems: list[RelayProblem]) -> RelayProblem:
+    """The one to tell: a host that was reached and did not do says more than one that was not."""
+    chosen = next((one for one in problems if one.reason not in _UNREACHED), problems[0])
+    others = [one.text for one in problems if one is not chosen]
+    if not others:
+        return chosen
+    text = "; ".join([chosen.text, *others])
+    return RelayProblem(chosen.reason, text, chosen.status, fate=chosen.fate, host=chosen.host)

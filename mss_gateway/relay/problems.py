@@ -1,0 +1,70 @@
+"""Why a letter, or a host, came to nothing; and what of a peer's words an operator may read (INS-7)."""
+
+from __future__ import annotations
+
+from mss_gateway.base.errors import GatewayError
+from mss_gateway.mail.envelope import Recipient
+from mss_gateway.ports.relay import Fate, Outcome
+from mss_gateway.protocol.smtp import Reply
+from mss_gateway.rules.ins import mask_text
+
+MAX_TEXT = 400
+"""Characters of a peer's text that are kept."""
+_LOOKED_AT = 4 * MAX_TEXT
+
+
+def one_line(text: str) -> str:
+    """Return `text` in one line of at most `MAX_TEXT` printable characters, INS masked."""
+    plain = " ".join(text[:_LOOKED_AT].split())
+    if not plain.isprintable():
+        plain = "".join([char if char.isprintable() else "?" for char in plain])
+    return mask_text(plain)[:MAX_TEXT]
+
+
+def said(reply: Reply) -> str:
+    """The peer's reply in one line, code and status first."""
+    status = f"{reply.enhanced} " if reply.enhanced else ""
+    return one_line(f"{reply.code} {status}{reply.text}")
+
+
+class RelayProblem(GatewayError):
+    """An attempt at a domain or a host that came to nothing; becomes the outcome of every recipient concerned.
+
+    `next_host` tells that another host of the domain may do better.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        text: str,
+        status: str,
+        *,
+        fate: Fate = Fate.TRY_LATER,
+        host: str = "",
+        next_host: bool = True,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.text = one_line(text)
+        self.status = status
+        self.fate = fate
+        self.host = host
+        self.next_host = next_host
+
+    def outcome(self, recipient: Recipient) -> Outcome:
+        """The outcome of one recipient."""
+        return Outcome(recipient, self.fate, self.reason, self.text, self.status, self.host)
+
+
+def refused(reply: Reply, recipient: Recipient, host: str) -> Outcome:
+    """The outcome that a negative reply to this recipient, or to all of them, means."""
+    temporary = reply.code < 500
+    status = reply.enhanced or ("4.0.0" if temporary else "5.0.0")
+    return Outcome(
+        recipient,
+        Fate.TRY_LATER if temporary else Fate.FAILED,
+        "peer-temporary" if temporary else "peer-refused",
+        said(reply),
+        status,
+        host,
+    )
