@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mss_gateway.directory.book import Book
+from mss_gateway.documents.archive import read_facts
 from mss_gateway.identity.accounts import Accounts
 from mss_gateway.identity.passwords import Passwords
 from mss_gateway.imapd.hub import Hub
@@ -37,7 +38,6 @@ from mss_gateway.pipeline.outbound import Outbound
 from mss_gateway.pipeline.reading import Reader
 from mss_gateway.pipeline.receipts import ReceiptWriter
 from mss_gateway.relay.courier import RelayCourier
-from mss_gateway.rules.facts import ArchiveFacts
 from mss_gateway.settings import Settings
 from mss_gateway.storage.sqlite import SqliteStore
 from mss_gateway.trust.guard import Trust
@@ -114,7 +114,7 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         store.on_folder_change(hub.changed)
         notes = Notes(store)
         gather = Gather(book, store, settings.house, store)
-        reader = Reader(gather, read_archive, executor)
+        reader = Reader(gather, read_facts, executor)
         hostname = settings.mta.hostname
         intake = Intake(gather, reader, store, notes, log, executor, IntakeOptions(hostname, spool, key))
         receipts = ReceiptWriter(store, book, intake.stationery, log)
@@ -152,11 +152,6 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         await store.close()
         passwords.close()
         executor.shutdown(wait=True)
-
-
-def read_archive(data: bytes) -> ArchiveFacts:
-    """INTERIM."""
-    return ArchiveFacts(problem="xdm-unreadable")
 
 
 def secret_key(path: Path) -> bytes:

@@ -87,15 +87,20 @@ def import_(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Import identities from a CSV file; bad lines are listed, the good ones kept (INS-5).
+    """Import identities from a CSV file: bad lines are listed, the good ones kept.
 
-    Semicolon, comma or tab; UTF-8 or Windows-1252. The first line names the columns, in French or English, case and
-    accents aside: INS (or matricule, with clé), OID, nom de naissance (birth name), prénoms de naissance (birth given
-    names), sexe (sex), date de naissance (birth date), lieu de naissance (birth place, INSEE code), statut (status:
-    PROV, RECUP, VALI, QUAL). Other columns are passed over. A later line about the same INS wins.
+    Semicolon, comma or tab; UTF-8 or Windows-1252 (INS-5). The first line names
+    the columns, in French or English, case and accents aside:
 
-    Exit codes: 0 all lines are good · 7 some were refused, the good ones are kept · 2 no such columns ·
-    1 configuration · 6 unavailable.
+    INS (or matricule, with clé) · OID · nom de naissance (birth name) ·
+    prénoms de naissance (birth given names) · sexe (sex) · date de naissance
+    (birth date) · lieu de naissance (birth place: INSEE code) · statut (status:
+    PROV, RECUP, VALI, QUAL).
+
+    Other columns are passed over. A later line about the same INS wins.
+
+    Exit codes: 0 all lines are good · 7 some were refused, the good ones are
+    kept · 2 no such columns · 1 configuration · 6 unavailable.
     """
     from .importing import Import, run_import
 
@@ -111,10 +116,12 @@ def import_(
 
 @app.command()
 def show(ins: Ins, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """Say what the sender must check: sex, month and year, département of birth (INS-4); and what the registry knows.
+    """Say what the sender must check: sex, month and year, département of birth (INS-4).
 
-    Without a configuration file, the number alone is read. Exit codes: 0 · 1 the key is wrong, or the configuration
-    cannot be used · 2 this is no INS.
+    And what the registry knows; without a configuration file, the number alone.
+
+    Exit codes: 0 · 1 the key is wrong, or the configuration cannot be used ·
+    2 this is no INS · 6 unavailable.
 
     Example: mss-gateway ins show 285037728417346
     """
@@ -130,7 +137,7 @@ def show(ins: Ins, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> Non
         for line in result["screen"]:
             console().print(escape(line))
         if result["identity"]:
-            record("Registre", result["identity"])
+            record("Registry", result["identity"])
         if not result["key_holds"]:
             console().print("[yellow]Attention : la clé (2 derniers chiffres) est fausse.[/]")
     raise typer.Exit(0 if result["key_holds"] else 1)
@@ -154,11 +161,14 @@ def check(
 ) -> None:
     """Do the patient's traits agree with the INS? For software, before it sends (INS-4).
 
-    Compared with the identity of the registry where it is known, else with the number; without a configuration file,
-    with the number alone. Exit codes: 0 all agree · 1 not, and which, in French; or the configuration cannot be used ·
-    2 wrong arguments · 6 unavailable.
+    Compared with the identity of the registry where it is known, else with the
+    number; without a configuration file, with the number alone.
 
-    Example: mss-gateway ins check 285037728417346 --sex F --born 1985-03 --department 77
+    Exit codes: 0 all agree · 1 not, and which, in French; or the configuration
+    cannot be used · 2 wrong arguments · 6 unavailable.
+
+    Example:
+    mss-gateway ins check 285037728417346 --sex F --born 1985-03 --department 77
     """
     from mss_gateway.ops.identities import confirm, read_ins
 

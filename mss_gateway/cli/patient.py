@@ -106,14 +106,18 @@ def import_(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Create or change mailboxes from a CSV file; bad lines are listed, the good ones kept (PAT-1).
+    """Create or change mailboxes from a CSV file: bad lines are listed, the good ones kept.
 
-    Semicolon, comma or tab; UTF-8 or Windows-1252. The first line names the columns, case and accents aside: INS;
-    name (nom); state (état): active, not_activated (when empty), closed, or why it is closed: opposed, none, deceased;
-    alert address (adresse d'alerte). Only the INS is required; what is empty stays as it is.
+    Semicolon, comma or tab; UTF-8 or Windows-1252 (PAT-1). The first line names
+    the columns, case and accents aside:
 
-    Exit codes: 0 all lines are good · 7 some were refused, the good ones are kept · 2 no such columns ·
-    1 configuration · 5 patients are not hosted here · 6 unavailable.
+    INS · name (nom) · state (état): active, not_activated (when empty), closed,
+    or why it is closed: opposed, none, deceased · alert address (adresse
+    d'alerte). Only the INS is required; what is empty stays as it is.
+
+    Exit codes: 0 all lines are good · 7 some were refused, the good ones are
+    kept · 2 no such columns · 1 configuration · 5 patients are not hosted here ·
+    6 unavailable.
     """
     from .importing import Import, run_import
 

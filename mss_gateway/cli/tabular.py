@@ -104,22 +104,30 @@ def _head(file: BinaryIO) -> bytes:
 
 
 def _encoding(path: Path) -> str:
-    """UTF-8, unless more lines speak against it than for it; then Windows-1252."""
+    """What the heading is written in when it has accents; else what speaks for more of the lines that have some."""
     with path.open("rb") as file:
-        if file.read(len(BOM)) == BOM:
+        head = file.readline(LINE_LIMIT)
+        if head.startswith(BOM):
             return "utf-8"
-        file.seek(0)
+        if not head.isascii():
+            return "utf-8" if _is_utf8(head) else "cp1252"
         right = wrong = 0
         while chunk := file.readline(LINE_LIMIT):
             if chunk.isascii():
                 continue
-            try:
-                chunk.decode("utf-8")
-            except UnicodeDecodeError:
-                wrong += 1
-            else:
+            if _is_utf8(chunk):
                 right += 1
+            else:
+                wrong += 1
     return "utf-8" if right >= wrong else "cp1252"
+
+
+def _is_utf8(octets: bytes) -> bool:
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _layout(head: bytes, encoding: str, columns: Columns, required: frozenset[str]) -> _Layout:

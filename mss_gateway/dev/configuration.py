@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from .handout import Credential, Ports
 from .space import Space
 
+NOBODY = 9
+"""A port where no name server answers."""
 LOOPBACK = "127.0.0.1"
 OURS, THEIRS, NEIGHBOURS = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 """Addresses of the operators' MX hosts: an MX record names no port, so that they share one port."""
@@ -57,7 +59,9 @@ def configuration(space: Space, base_port: int) -> str:
     """The TOML of the one gateway that has both roles."""
     ports = asdict(ports_of_one(base_port))
     listen = {door: [f"{LOOPBACK}:{port}"] for door, port in ports.items()}
-    return _toml(space, space.hosted_domain, space.gateway, listen, patients=True)
+    # No neighbour runs beside it and no question leaves this machine: what it sends on waits in the outbox.
+    more = f'\n[relay]\nnameservers = ["{LOOPBACK}:{NOBODY}"]\n'
+    return _toml(space, space.hosted_domain, space.gateway, listen, patients=True, more=more)
 
 
 def professional(space: Space, layout: Layout) -> str:

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from . import wire
-from .tour import Stage, Step, eventually, expect
+from .tour import Stage, Step, eventually, expect, expect_refusal
 
 
 def foreign_delivery(stage: Stage) -> str:
@@ -32,6 +32,21 @@ def exchange(stage: Stage) -> str:
     expect(told["peer"].startswith("mx."), f"no certificate was shown to the neighbour: {told}")
     answer = stage.found(stage.professional, message, by="In-Reply-To").message
     return f"it saw {told['peer']} over {told['tls']} · it answers « {answer['Subject']} »"
+
+
+def with_a_patient(stage: Stage) -> str:
+    """CHN-2, CHN-6, RTE-2: a professional of the neighbour's writes to the patient, who answers over there."""
+    sender = f"service.accueil@{stage.handout.operator.domain}"
+    message = stage.message("n-patient", sender, stage.patient.address, "Convocation", "Bonjour.\n")
+    before = stage.reply("n-early", message, stage.patient.address, "Je n'ai rien reçu.\n")
+    refusal = expect_refusal(lambda: stage.send(stage.patient, before), "550", "5.7.1")
+    wire.deliver(stage.handout.patient_side, stage.handout.operator, message)
+    stage.read(stage.patient, message)
+    answer = stage.reply("n-answer", message, stage.patient.address, "Je viendrai.\n")
+    stage.send(stage.patient, answer)
+    path = _kept(stage, answer)
+    told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    return f"before: {refusal[:60]}… · after: its server got the answer from {told['peer']}"
 
 
 def receipt(stage: Stage) -> str:
@@ -107,15 +122,21 @@ def _sent(stage: Stage, local: str, subject: str, *, receipt: bool = False) -> t
     if receipt:
         message["Disposition-Notification-To"] = stage.professional.address
     stage.send(stage.professional, message)
-    folder = Path(neighbour.state) / "mail"
-    needle = str(message["Message-ID"]).encode()
+    return message, _kept(stage, message)
+
+
+def _kept(stage: Stage, message: EmailMessage) -> Path:
+    """The one file that the neighbour keeps of a message, once it has it."""
+    assert stage.handout.neighbour is not None
+    folder = Path(stage.handout.neighbour.state) / "mail"
+    needle = f"Message-ID: {message['Message-ID']}".encode()
 
     def files() -> list[Path]:
         return [path for path in wire.kept(folder) if needle in path.read_bytes()]
 
     eventually(lambda: bool(files()), f"the neighbour has not got {message['Subject']!r}")
     expect(len(files()) == 1, "the neighbour got it more than once")
-    return message, files()[0]
+    return files()[0]
 
 
 def _timeline(stage: Stage, message: EmailMessage, until: str) -> list[str]:
@@ -133,6 +154,7 @@ def _timeline(stage: Stage, message: EmailMessage, until: str) -> list[str]:
 
 NEIGHBOUR: tuple[Step, ...] = (
     Step("We write to the independent operator, and it answers", exchange, three=True),
+    Step("Its professional writes to the patient, who answers over there", with_a_patient, three=True),
     Step("What it puts off is tried again until it is taken", retried, three=True),
     Step("Its lost answer is told as uncertain, and the message is tried again", lost_answer, three=True),
     Step("What it refuses comes back as a delivery report", refused, three=True),

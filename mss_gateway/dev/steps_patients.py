@@ -44,7 +44,7 @@ def patient_answers(stage: Stage) -> str:
 
 
 def professional_reads(stage: Stage) -> str:
-    """The answer is where the professional looks."""
+    """CHN-6, RTE-2: the answer is where the professional looks, in its thread."""
     stored = stage.read(stage.professional, stage.messages["answer"])
     answered = str(stored["In-Reply-To"]).strip()
     expect(answered == stage.messages["report"]["Message-ID"], f"the thread is broken: {answered}")

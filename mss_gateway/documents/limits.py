@@ -21,7 +21,7 @@ class ArchiveLimits:
     ratio: int = 100
     ratio_floor: int = 1024 * 1024
     markup: int = 300_000
-    quotes: int = 1_200_000
+    quotes: int = 3_000_000
 
 
 DEFAULT_LIMITS = ArchiveLimits()

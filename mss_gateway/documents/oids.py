@@ -7,12 +7,15 @@ from mss_gateway.rules.facts import Realm
 INS_NIR = "1.2.250.1.213.1.4.8"
 """INS made of the NIR: a real person."""
 
+INS_C = "1.2.250.1.213.1.4.2"
+"""The computed INS of before 2017: 22 digits that name nobody here."""
+
 INS_OIDS = {
     INS_NIR: "INS-NIR",
     "1.2.250.1.213.1.4.9": "INS-NIA",
     "1.2.250.1.213.1.4.10": "INS-NIR de test",
     "1.2.250.1.213.1.4.11": "INS-NIR de démonstration",
-    "1.2.250.1.213.1.4.2": "INS-C",
+    INS_C: "INS-C",
     "1.2.250.1.213.1.4.13": "INS (exemples)",
 }
 """Every OID under which an INS is found when reading."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from .oids import INS_OIDS
+from .oids import INS_C, INS_OIDS
 
 _INS = re.compile(r"[0-9]{6}[0-9A-Z][0-9]{6}(?:[0-9]{2})?\Z")
 _MAX_ID = 64
@@ -20,8 +20,8 @@ class PatientId:
 
     @property
     def is_ins(self) -> bool:
-        """True when its OID is one of an INS, whatever the value looks like."""
-        return self.root in INS_OIDS
+        """True when its OID is one of an INS; under the old OID of INS-C only when it looks like one."""
+        return self.root in INS_OIDS and (self.root != INS_C or looks_like_ins(self.value))
 
 
 def patient_id(value: str, root: str) -> PatientId:

@@ -29,12 +29,12 @@ def parse_xml(octets: bytes, limits: ArchiveLimits, slug: str, where: str) -> El
     Encodings are a short list in which markup is ASCII, so that what is searched in octets here is what the
     parser sees.
     """
-    if b"<!DOCTYPE" in octets or b"<!ENTITY" in octets:
+    if b"<!DOCTYPE" in octets:  # entities are declared nowhere else
         raise ArchiveProblem("xdm-entity", where)
     declared = _DECLARATION.match(octets.removeprefix(b"\xef\xbb\xbf")[:200])
     if b"\0" in octets or (declared and declared[1].lower() not in _ENCODINGS):
         raise ArchiveProblem(slug, where)
-    if octets.count(b"<") > limits.markup or octets.count(b'"') + octets.count(b"'") > limits.quotes:
+    if octets.count(b"<") > limits.markup or _quotes(octets, limits.quotes) > limits.quotes:
         raise ArchiveProblem("xdm-too-large", where)
     if len(octets) > _PLAIN_LIMIT:
         octets = _without_long_base64(octets)
@@ -52,6 +52,11 @@ def parse_xml(octets: bytes, limits: ArchiveLimits, slug: str, where: str) -> El
     except (etree.XMLSyntaxError, ValueError):
         raise ArchiveProblem(slug, where) from None
     return root
+
+
+def _quotes(octets: bytes, most: int) -> int:
+    """Quotation marks; not counted where there is no room for more than `most`."""
+    return octets.count(b'"') + octets.count(b"'") if len(octets) > most else 0
 
 
 def _without_long_base64(octets: bytes) -> bytes:

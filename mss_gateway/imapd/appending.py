@@ -16,7 +16,7 @@ from mss_gateway.rules.exchange import EXCHANGES
 from .copying import TRYCREATE
 from .names import find
 from .session import CommandFailed, Session
-from .sync import sync
+from .sync import DELETED, sync
 
 
 @dataclass(slots=True)
@@ -78,7 +78,10 @@ async def _store(session: Session, appending: Appending) -> None:
         raise CommandFailed(body.public, b"TOOBIG")
     command = appending.command
     when = command.internal_date if command.internal_date is not None else time.time()
-    new = NewAppend(body, command.flags, when, once=appending.folder.name == EXCHANGES)
+    flags = command.flags
+    if appending.folder.box_id in session.who.carer_of:
+        flags = frozenset(flag for flag in flags if flag.lower() != DELETED.lower())  # RFC 4314 section 4
+    new = NewAppend(body, flags, when, once=appending.folder.name == EXCHANGES)
     uids = await session.mailboxes.append(appending.folder.id, appending.viewer, [new])
     await sync(session)
     code = responses.appenduid(appending.folder.uid_validity, uids[0])

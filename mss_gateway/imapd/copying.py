@@ -8,7 +8,7 @@ from mss_gateway.protocol.imap.commands import Copy, Move
 
 from .names import find
 from .numbers import uids_of
-from .selecting import writable
+from .selecting import deletable
 from .session import CommandFailed, Session
 from .sync import sync
 
@@ -37,7 +37,7 @@ async def move(session: Session, request: Request) -> None:
     """MOVE: COPYUID comes in an untagged OK, before the EXPUNGEs (RFC 6851 section 4.3)."""
     command = request.command
     assert isinstance(command, Move)
-    selected = writable(session)
+    selected = deletable(session)
     uids = uids_of(selected, command.numbers, uid=command.uid)
     _, target = await find(session, command.mailbox, TRYCREATE)
     try:

@@ -7,9 +7,9 @@ from mss_gateway.protocol.imap import Ending, Request, fetching, responses
 from mss_gateway.protocol.imap.commands import Store, StoreMode
 
 from .numbers import uids_of
-from .selecting import writable
+from .selecting import deletable, writable
 from .session import Session
-from .sync import flag_items, learn_keywords, sync
+from .sync import DELETED, flag_items, learn_keywords, sync
 
 _CHANGES = {
     StoreMode.REPLACE: FlagChange.REPLACE,
@@ -22,7 +22,8 @@ async def store(session: Session, request: Request) -> None:
     """Change flags; what UNCHANGEDSINCE held back is named in MODIFIED."""
     command = request.command
     assert isinstance(command, Store)
-    selected = writable(session)
+    deletes = command.mode is not StoreMode.REMOVE and marks_deleted(command.flags)
+    selected = deletable(session) if deletes else writable(session)
     uids = uids_of(selected, command.numbers, uid=command.uid)
     if command.unchanged_since is not None:
         session.condstore = True
@@ -60,3 +61,8 @@ async def store(session: Session, request: Request) -> None:
             held = tuple(number for uid in held if (number := selected.view.number(uid)) is not None)
         code = b"MODIFIED " + responses.number_set(held)
     session.core.tagged(Ending.OK, "stored", code=code)
+
+
+def marks_deleted(flags: frozenset[str]) -> bool:
+    """Whether `\\Deleted` is among flags, in whatever case (RFC 9051 section 2.3.2)."""
+    return any(flag.lower() == DELETED.lower() for flag in flags)

@@ -60,7 +60,8 @@ async def delete(session: Session, request: Request) -> None:
     """DELETE; INBOX stays."""
     command = request.command
     assert isinstance(command, Delete)
-    _, folder = await find(session, command.mailbox)
+    box, folder = await find(session, command.mailbox)
+    session.check_deleting(box.id)
     if folder.name == INBOX:
         raise CommandFailed("INBOX cannot be deleted", CANNOT)
     await session.mailboxes.delete_folder(folder.id)
@@ -72,6 +73,7 @@ async def rename(session: Session, request: Request) -> None:
     command = request.command
     assert isinstance(command, Rename)
     box, folder = await find(session, command.mailbox)
+    session.check_deleting(box.id)
     target = resolve(session, command.new_name)
     if target.box.id != box.id:
         raise CommandFailed("A mailbox cannot move to another account; copy its messages", CANNOT)

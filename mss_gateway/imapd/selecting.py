@@ -10,8 +10,8 @@ from mss_gateway.protocol.imap.commands import Close, Expunge, Select
 from mss_gateway.protocol.imap.tracker import SequenceView
 
 from .names import find, shown
-from .session import CommandFailed, Selected, Session
-from .sync import SYSTEM_FLAGS, sync
+from .session import NO_DELETING, NOPERM, CommandFailed, Selected, Session
+from .sync import DELETED, SYSTEM_FLAGS, sync
 
 
 async def select(session: Session, request: Request) -> None:
@@ -24,6 +24,7 @@ async def select(session: Session, request: Request) -> None:
     box, folder = await find(session, command.mailbox)
     viewer = session.viewer(box)
     selected = Selected(folder, viewer, SequenceView(), command.read_only, 0, set())
+    selected.keeps = box.id in session.who.carer_of
     session.open(selected)
     try:
         snapshot = await session.mailboxes.snapshot(folder.id, viewer)
@@ -37,8 +38,9 @@ async def select(session: Session, request: Request) -> None:
         session.condstore = True
     flags = (*SYSTEM_FLAGS, *sorted(selected.keywords))
     session.send(responses.flags(flags))
+    kept = tuple(flag for flag in flags if not (selected.keeps and flag == DELETED))
     session.send(
-        responses.permanent_flags(() if command.read_only else flags, new_keywords=not command.read_only)
+        responses.permanent_flags(() if command.read_only else kept, new_keywords=not command.read_only)
     )
     session.send(responses.exists(len(selected.view)))
     if not session.rev2:
@@ -57,9 +59,9 @@ async def select(session: Session, request: Request) -> None:
 
 
 async def close(session: Session, request: Request) -> None:
-    """CLOSE expunges silently; UNSELECT does not."""
+    """CLOSE expunges silently; UNSELECT does not, nor does a carer's CLOSE (PAT-6)."""
     selected = session.folder
-    if isinstance(request.command, Close) and not selected.read_only:
+    if isinstance(request.command, Close) and not (selected.read_only or selected.keeps):
         with contextlib.suppress(NoSuchFolder):  # deleted by another session: nothing is left to expunge
             await session.mailboxes.expunge(selected.folder.id, selected.viewer, None)
     session.leave()
@@ -76,7 +78,7 @@ async def expunge(session: Session, request: Request) -> None:
     """EXPUNGE and UID EXPUNGE (RFC 4315)."""
     command = request.command
     assert isinstance(command, Expunge)
-    selected = writable(session)
+    selected = deletable(session)
     uids = None if command.uids is None else selected.view.select(command.uids, uid=True)
     await session.mailboxes.expunge(selected.folder.id, selected.viewer, uids)
     selected.dirty = True
@@ -89,4 +91,12 @@ def writable(session: Session) -> Selected:
     selected = session.folder
     if selected.read_only:
         raise CommandFailed("The mailbox is open for reading only", b"READ-ONLY")
+    return selected
+
+
+def deletable(session: Session) -> Selected:
+    """The folder in hand, unless it was opened with EXAMINE or one only cares for its patient (PAT-6)."""
+    selected = writable(session)
+    if selected.keeps:
+        raise CommandFailed(NO_DELETING, NOPERM)
     return selected

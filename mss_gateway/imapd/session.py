@@ -20,6 +20,8 @@ from .hub import Hub
 from .options import ImapdOptions
 
 SHARED_TYPES = (BoxType.ORG, BoxType.CAB)
+NOPERM = b"NOPERM"
+NO_DELETING = "A carer reads and answers, but deletes nothing"
 
 
 class CommandFailed(Exception):
@@ -58,6 +60,7 @@ class Selected:
     dirty: bool = False
     held: list[int] = field(default_factory=list)
     told: dict[int, int] = field(default_factory=dict)
+    keeps: bool = False  # whoever is logged in may not delete here (PAT-6)
 
 
 class Session:
@@ -102,6 +105,11 @@ class Session:
     def viewer(self, box: BoxRow) -> Viewer:
         """Whose `\\Seen` is meant in this box (BAL-3)."""
         return Viewer(self.who.person_id, shared=box.type in SHARED_TYPES)
+
+    def check_deleting(self, box_id: int) -> None:
+        """Raise `CommandFailed` in the box of a patient for whom one only cares (PAT-6, RFC 5530)."""
+        if box_id in self.who.carer_of:
+            raise CommandFailed(NO_DELETING, NOPERM)
 
     def send(self, data: bytes) -> None:
         """Queue untagged data."""

@@ -69,5 +69,6 @@ def learn_keywords(session: Session, selected: Selected, flags: frozenset[str]) 
         session.send(responses.flags((*SYSTEM_FLAGS, *sorted(selected.keywords))))
 
 
-SYSTEM_FLAGS = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
+DELETED = "\\Deleted"
+SYSTEM_FLAGS = ("\\Answered", "\\Flagged", DELETED, "\\Seen", "\\Draft")
 """The flags every folder keeps."""

@@ -31,6 +31,7 @@ from .operation import Arguments, Operation, Result, flag, text
 from .tracing import traced
 
 LIST_LIMIT = 1000  # identities in one answer
+BREATH = 50  # rows, about a millisecond: the mail that passes meanwhile does not wait for a batch
 
 
 class IdentityOperations:
@@ -61,7 +62,9 @@ class IdentityOperations:
         refused: list[Result] = []
         warned: list[Result] = []
         valid = 0
-        for number, row in numbered(arguments):
+        for count, (number, row) in enumerate(numbered(arguments), 1):
+            if count % BREATH == 0:
+                await asyncio.sleep(0)
             try:
                 traits = check_identity(row, self._house.realm, self._today())
             except InvalidValue as invalid:

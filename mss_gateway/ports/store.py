@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState, IdentityStatus
 
+from .alerts import DueAlert, SettledAlert
 from .mailboxes import Mailboxes
 from .outbox import Claimed, Interrupted, Lease, Share
 from .records import (
@@ -182,6 +183,23 @@ class Outbox(Protocol):
         """When the next row is due or its lease runs out, leaving out busy domains; None when there is none."""
 
 
+class Alerts(Protocol):
+    """Patients to be told outside that something has arrived, one row for each box (PAT-3).
+
+    A commit whose parts name boxes in `alerts` makes their rows due at once. Only one process claims, so that there
+    are no leases: what was claimed and not settled is due again after a crash.
+    """
+
+    async def due_alerts(self, now: float, limit: int = 100) -> list[DueAlert]:
+        """Boxes whose patient is to be told by now, the longest due first."""
+
+    async def settle_alerts(self, settled: Sequence[SettledAlert], trace: Sequence[TraceLine] = ()) -> None:
+        """Write what became of claimed alerts, with their trace lines in the same commit."""
+
+    async def next_alert(self) -> float | None:
+        """When the next alert is due, epoch seconds; None when nobody is to be told."""
+
+
 class Trace(Protocol):
     """The timeline (AUD-2)."""
 
@@ -216,8 +234,11 @@ OpenedListener = Callable[[], None]
 OutboxListener = Callable[[], None]
 """Called in the event loop after a commit that queued something for another operator."""
 
+AlertListener = Callable[[], None]
+"""Called in the event loop after a commit after which a patient is to be told outside (PAT-3)."""
 
-class Store(Deliveries, Channels, DirectoryRows, Identities, Receipts, Outbox, Trace, Mailboxes, Protocol):
+
+class Store(Deliveries, Channels, DirectoryRows, Identities, Receipts, Outbox, Alerts, Trace, Mailboxes, Protocol):
     """One database with all its roles."""
 
     def on_folder_change(self, listener: FolderListener) -> None:
@@ -231,6 +252,9 @@ class Store(Deliveries, Channels, DirectoryRows, Identities, Receipts, Outbox, T
 
     def on_outbox(self, listener: OutboxListener) -> None:
         """Hear of every commit that queued something for another operator (QUE-1)."""
+
+    def on_alert(self, listener: AlertListener) -> None:
+        """Hear of every commit after which a patient is to be told outside (PAT-3)."""
 
     async def open(self) -> None:
         """Open, migrate and recover; raise `StoreError` saying what to do."""

@@ -60,6 +60,20 @@ class Dialled(Stream):
             raise StreamClosed
         return bytes(der)
 
+    async def empty(self, deadline: float) -> None:
+        """Wait until all that was written has left this process; raises `StreamClosed` or `DeadlinePassed`."""
+        if self._transport is None:
+            raise StreamClosed
+        if not self._transport.get_write_buffer_size():
+            return
+        self._transport.set_write_buffer_limits(0)
+        self._write_blocked = True  # the transport tells of the next change only
+        try:
+            await self.drain(deadline)
+        finally:
+            if self._transport is not None:
+                self._transport.set_write_buffer_limits(WRITE_HIGH)
+
     def part(self, farewell: bytes, deadline: float) -> None:
         """Say a last word and close, cutting off a peer that does not read it in time."""
         if self._transport is None or self._lost:

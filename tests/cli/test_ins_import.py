@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pty
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -108,10 +110,13 @@ def test_files_of_every_office_are_read(site: Site, encoding: str, delimiter: st
 
 
 @pytest.mark.req("INS-5")
-def test_one_foreign_line_does_not_change_the_reading_of_the_others(site: Site) -> None:
+@pytest.mark.parametrize("header", [HEADER, HEADER.replace("é", "e")], ids=["accents", "ascii"])
+def test_one_foreign_line_does_not_change_the_reading_of_the_others(site: Site, header: str) -> None:
     """A file in UTF-8 with a line of Windows-1252 in it: that line is refused, the names of the rest are right."""
     good = [ZOE | {"given": "ZOÉ"}, CORSE | {"given": "ANTHONÝ"}]
-    text = table(*good).encode() + csv_line(ZOE | {"family": "ADRÛN"}).encode("cp1252")
+    text = table(*good).replace(HEADER, header).encode() + csv_line(ZOE | {"family": "ADRÛN"}).encode(
+        "cp1252"
+    )
     result = site.json("ins", "import", site.file(text), status=SOME_REFUSED)
     assert [(bad["line"], bad["reason"]) for bad in result["refused"]] == [(4, "line-encoding")]
     assert site.json("ins", "show", CORSE["ins"])["identity"]["given"] == "ANTHONÝ"
@@ -213,6 +218,29 @@ def test_the_running_gateway_takes_an_import(gateway: GatewayProcess, tmp_path: 
     )
     assert "ANTHONY" in shown.stdout
     assert CORSE["ins"] not in gateway.log.read_text(encoding="utf-8")
+
+
+@pytest.mark.req("INS-5", "OPS-1")
+def test_a_gateway_that_stops_meanwhile_ends_the_import(site: Site) -> None:
+    """Exit 6, and not half of it in process beside a gateway that comes back."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(site.folder / "control.sock"))
+        listener.listen()
+
+        def answer_once() -> None:
+            peer, _ = listener.accept()
+            with peer, peer.makefile("rb") as requests:
+                requests.readline()
+                listener.close()
+                peer.sendall(b'{"ok": true, "result": {}}\n')
+
+        thread = threading.Thread(target=answer_once)
+        thread.start()
+        status, said = site.run("ins", "import", site.file(table(ZOE)))
+        thread.join()
+    assert status == 6
+    assert "stopped meanwhile" in " ".join(said.split())
+    assert not (site.folder / "store").exists()
 
 
 @pytest.mark.req("INS-5")

@@ -106,7 +106,7 @@ JSON = st.recursive(
 ROWS = st.lists(
     st.fixed_dictionaries(
         {"line": JSON},
-        optional={name: JSON for name in ("ins", "oid", "family", "sex", "born", "place", "status")},
+        optional=dict.fromkeys(("ins", "oid", "family", "sex", "born", "place", "status"), JSON),
     ),
     max_size=3,
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,25 @@ class Scene:
     def submits(self, account: Account, message: EmailMessage, **envelope: str) -> str:
         """The reply to a submission, without what differs each time."""
         return _reply(lambda: wire.submit(self.handout, account, message, **envelope))
+
+    def submits_to(
+        self,
+        account: Account,
+        octets: bytes,
+        recipients: Mapping[str, str],
+        mail: str = "",
+    ) -> list[str]:
+        """Replies to each RCPT and to the data; `recipients` and `mail` give the parameters of RFC 3461."""
+        ports = self.handout.home(account).ports
+        with wire.Session(self.handout, ports.submission, None) as session:
+            session.answered(lambda: session.smtp.login(account.login, account.password))
+            session.command("MAIL", f"FROM:<{account.address}> {mail}".rstrip())
+            said = [
+                _reply(partial(session.command, "RCPT", f"TO:<{address}> {wishes}".rstrip()))
+                for address, wishes in recipients.items()
+            ]
+            code, text = session.smtp.data(octets)
+            return [*said, " ".join(STORED.sub("", f"{code} {text.decode()}").split())]
 
     def software_submits(self, message: EmailMessage) -> str:
         """The same for the applicative mailbox, which proves itself by certificate."""

@@ -6,6 +6,7 @@ from mss_gateway.ports.mailboxes import NewAppend, NoSuchFolder, Viewer
 from mss_gateway.ports.records import Delivery, Part, Placed
 from mss_gateway.ports.store import StoreError
 
+from .alerts import queue_alert
 from .bodies import insert_body
 from .channels import apply_change, check_guard, note_exchanges
 from .engine import Writer
@@ -61,6 +62,8 @@ def _store_part(writer: Writer, part: Part) -> list[Placed]:
         queue(writer, body_id, entry, part.received_at)
     owe(writer, body_id, part.receipts)
     note_exchanges(writer, body_id, part.exchanges)
+    for box_id in part.alerts:
+        queue_alert(writer, box_id, part.received_at)
     return placed
 
 

@@ -27,12 +27,13 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class News:
-    """What a batch has to tell once it is durable: folders with their mod-sequence, the directory, openings, queue."""
+    """What a batch has to tell once it is durable: folders with their mod-sequence, what else changed."""
 
     folders: dict[int, int] = field(default_factory=dict)
     directory: bool = False
     opened: bool = False
     queued: bool = False
+    alerts: bool = False
 
     def take(self, writer: Writer) -> None:
         """Add what one job changed, and clear it there."""
@@ -40,10 +41,11 @@ class News:
         self.directory = self.directory or writer.directory_changed
         self.opened = self.opened or writer.opened
         self.queued = self.queued or writer.queued
-        writer.changed, writer.directory_changed, writer.opened, writer.queued = {}, False, False, False
+        self.alerts = self.alerts or writer.alerts
+        writer.forget_news()
 
     def __bool__(self) -> bool:
-        return bool(self.folders) or self.directory or self.opened or self.queued
+        return bool(self.folders) or self.directory or self.opened or self.queued or self.alerts
 
 
 class Writer:
@@ -57,15 +59,18 @@ class Writer:
         self.directory_changed = False
         self.opened = False  # a message whose receipt is due has been opened
         self.queued = False  # the outbox has got rows
+        self.alerts = False  # a patient is to be told outside
         self.folders: dict[tuple[int, str], int] = {}  # (box id, name) -> folder id, kept between batches
 
     def forget(self) -> None:
         """A job was rolled back: drop what was learned inside of it."""
         self.folders.clear()
+        self.forget_news()
+
+    def forget_news(self) -> None:
+        """What was to be told is told, or was undone."""
         self.changed = {}
-        self.directory_changed = False
-        self.opened = False
-        self.queued = False
+        self.directory_changed = self.opened = self.queued = self.alerts = False
 
 
 @dataclass(slots=True)

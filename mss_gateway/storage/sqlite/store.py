@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
+from mss_gateway.ports.alerts import DueAlert, SettledAlert
 from mss_gateway.ports.mailboxes import (
     Changes,
     Copied,
@@ -36,9 +37,17 @@ from mss_gateway.ports.records import (
     Queued,
     TraceLine,
 )
-from mss_gateway.ports.store import BoxListener, FolderListener, OpenedListener, OutboxListener, StoreError
+from mss_gateway.ports.store import (
+    AlertListener,
+    BoxListener,
+    FolderListener,
+    OpenedListener,
+    OutboxListener,
+    StoreError,
+)
 from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState, IdentityStatus
 
+from . import alerts as telling
 from . import bodies, channels, deliveries, directory, folders, outbox, receipts, renaming
 from . import flags as marking
 from . import identities as registry
@@ -60,6 +69,7 @@ class SqliteStore:
         self._directory_listeners: list[BoxListener] = []
         self._opened_listeners: list[OpenedListener] = []
         self._outbox_listeners: list[OutboxListener] = []
+        self._alert_listeners: list[AlertListener] = []
 
     async def open(self) -> None:
         """Open, migrate and recover."""
@@ -85,11 +95,17 @@ class SqliteStore:
         """Hear of every commit that queued something for another operator."""
         self._outbox_listeners.append(listener)
 
+    def on_alert(self, listener: AlertListener) -> None:
+        """Hear of every commit after which a patient is to be told outside."""
+        self._alert_listeners.append(listener)
+
     def _after_commit(self, news: News) -> None:
         for answer in self._opened_listeners if news.opened else ():
             answer()
         for send in self._outbox_listeners if news.queued else ():
             send()
+        for alert in self._alert_listeners if news.alerts else ():
+            alert()
         for folder_id, modseq in news.folders.items():
             for listener in self._folder_listeners:
                 listener(folder_id, modseq)
@@ -151,6 +167,25 @@ class SqliteStore:
     async def opened(self, limit: int = 100) -> list[Opened]:
         """Receipts whose message was opened and whose MDN is not written yet."""
         return await self._engine.read(lambda db: receipts.opened(db, limit))
+
+    # --- alerts
+
+    async def due_alerts(self, now: float, limit: int = 100) -> list[DueAlert]:
+        """Boxes whose patient is to be told by now."""
+        return await self._engine.read(lambda db: telling.due_alerts(db, now, limit))
+
+    async def settle_alerts(self, settled: Sequence[SettledAlert], trace: Sequence[TraceLine] = ()) -> None:
+        """Write what became of alerts, traced."""
+
+        def job(writer: Writer) -> None:
+            telling.settle_alerts(writer, settled)
+            timeline.insert_trace(writer.db, trace)
+
+        await self._engine.write(job)
+
+    async def next_alert(self) -> float | None:
+        """When the next alert is due."""
+        return await self._engine.read(telling.next_alert)
 
     # --- channels
 

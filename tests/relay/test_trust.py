@@ -1,0 +1,231 @@
+"""Never in the clear, never to an unlisted peer: the audit matrix towards the server, over real sockets (TRU-5)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mss_gateway.dev.listing import Entry
+from mss_gateway.ports.relay import Fate, Outcome
+from mss_gateway.relay.courier import RelayCourier
+from tests.support.pki import CLIENT_ONLY, Issued, Pki, Subject, new_pki, self_signed
+from tests.support.relay import (
+    Neighbour,
+    Script,
+    courier,
+    letter,
+    neighbour,
+    options,
+    scripted,
+    server_context,
+)
+from tests.support.trust import FOREIGN, HOSTED, OURS, THEIRS, World
+
+Make = Callable[[Pki], Issued]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A fresh folder over the shared hierarchy."""
+    return World(tmp_path)
+
+
+def only(outcomes: tuple[Outcome, ...]) -> tuple[Fate, str, str]:
+    """Fate, reason and status of the one outcome."""
+    (one,) = outcomes
+    return one.fate, one.reason, one.status
+
+
+def with_context(context: ssl.SSLContext, heard: list[bytes]) -> Callable[[Script], object]:
+    """A server with this context that notes what is said to it under TLS."""
+
+    async def play(script: Script) -> None:
+        await script.welcome(context=context)
+        heard.append(await script.reader.read(4096))
+
+    return play
+
+
+ROWS: list[tuple[str, Make, str]] = [
+    ("expired", lambda pki: pki.organisations.expired(THEIRS), "certificate-expired"),
+    ("not-yet-valid", lambda pki: pki.organisations.not_yet_valid(THEIRS), "certificate-not-yet-valid"),
+    ("other-ca", lambda pki: new_pki(label="AUTRE").organisations.issue(THEIRS), "issuer-unknown"),
+    ("self-signed", lambda pki: self_signed(THEIRS), "self-signed"),
+    ("client-only", lambda pki: pki.organisations.issue(THEIRS, usages=CLIENT_ONLY), "wrong-usage"),
+    ("not-listed", lambda pki: pki.organisations.issue(Subject("mx.autre.fr")), "dn-not-listed"),
+    (
+        "same-cn",
+        lambda pki: pki.organisations.issue(Subject(THEIRS.cn, ou=THEIRS.ou, o="AUTRE HOPITAL")),
+        "dn-not-listed",
+    ),
+    ("listed-for-another", lambda pki: pki.organisations.issue(OURS), "dn-not-listed"),
+]
+
+
+@pytest.mark.req("TRU-4", "TRU-5", "TRU-6")
+@pytest.mark.parametrize(("make", "reason"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+async def test_a_server_that_is_not_to_be_trusted_gets_no_word(world: World, make: Make, reason: str) -> None:
+    """Temporary, with its slug; no MAIL, no connection kept."""
+    heard: list[bytes] = []
+    context = server_context(world, make(world.pki))
+    async with scripted(world, with_context(context, heard)) as served:  # type: ignore[arg-type]
+        async with courier(world, options(served.port)) as ours:
+            assert only(await ours.deliver(letter())) == (Fate.TRY_LATER, reason, "4.7.5")
+            assert ours.pool.idle == 0
+        await served.all_closed()
+    assert b"".join(heard) == b""
+
+
+@pytest.mark.req("TRU-2", "TRU-5", "TRU-6")
+async def test_a_revoked_server_is_refused(world: World) -> None:
+    """By the CRL in force."""
+    issued = world.pki.organisations.issue(THEIRS)
+    world.put_crls([issued])
+    context = server_context(world, issued)
+    async with (
+        scripted(world, with_context(context, [])) as served,  # type: ignore[arg-type]
+        courier(world, options(served.port)) as ours,
+    ):
+        assert only(await ours.deliver(letter()))[:2] == (Fate.TRY_LATER, "certificate-revoked")
+
+
+@pytest.mark.req("TRU-5")
+async def test_a_server_without_starttls_gets_no_letter(world: World) -> None:
+    """Not even the name of the recipient."""
+
+    async def play(script: Script) -> None:
+        await script.say("220 mx.test")
+        await script.hear("EHLO")
+        await script.say("250-mx.test", "250 8BITMIME")
+        assert await script.reader.read() == b""
+
+    async with scripted(world, play) as served, courier(world, options(served.port)) as ours:
+        assert only(await ours.deliver(letter())) == (Fate.TRY_LATER, "no-starttls", "4.7.10")
+        await served.all_closed()
+
+
+@pytest.mark.req("TRU-5")
+@pytest.mark.parametrize("answer", ["454 4.7.0 not now", "502 5.5.1 what", "421 bye"])
+async def test_a_refused_starttls_is_temporary(world: World, answer: str) -> None:
+    """Whatever its code says: nothing of the letter was refused."""
+
+    async def play(script: Script) -> None:
+        await script.say("220 mx.test")
+        await script.hear("EHLO")
+        await script.say("250-mx.test", "250 STARTTLS")
+        await script.hear("STARTTLS")
+        await script.say(answer)
+
+    async with scripted(world, play) as served, courier(world, options(served.port)) as ours:
+        fate, _, status = only(await ours.deliver(letter()))
+        assert fate is Fate.TRY_LATER
+        assert status.startswith("4.")
+
+
+@pytest.mark.req("TRU-5")
+async def test_replies_injected_before_the_handshake_are_noticed(world: World) -> None:
+    """In the same segment as the 220."""
+
+    async def play(script: Script) -> None:
+        await script.say("220 mx.test")
+        await script.hear("EHLO")
+        await script.say("250-mx.test", "250 STARTTLS")
+        await script.hear("STARTTLS")
+        await script.say("220 go", "250-mx.evil", "250 8BITMIME")
+        assert await script.reader.read() == b""
+
+    async with scripted(world, play) as served, courier(world, options(served.port)) as ours:
+        assert only(await ours.deliver(letter()))[:2] == (Fate.TRY_LATER, "peer-broke-protocol")
+        await served.all_closed()
+
+
+@pytest.mark.req("TRU-5", "TRU-6")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_peer_that_refuses_our_certificate_is_a_tls_failure(
+    world: World, version: ssl.TLSVersion
+) -> None:
+    """In TLS 1.3 the alert comes after the handshake, at the first read."""
+    context = server_context(world, certificate=False)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=new_pki(label="AUTRE").ca_pem.decode())
+    context.maximum_version = version
+    async with (
+        scripted(world, with_context(context, [])) as served,  # type: ignore[arg-type]
+        courier(world, options(served.port)) as ours,
+    ):
+        (outcome,) = await ours.deliver(letter())
+        assert outcome.fate is Fate.TRY_LATER
+        assert outcome.reason in ("issuer-unknown", "tls-aborted")
+        assert "as it sees our side" in outcome.text
+
+
+@pytest.mark.req("TRU-5")
+async def test_a_server_that_speaks_no_tls_is_a_tls_failure(world: World) -> None:
+    """Noise where the ServerHello belongs."""
+
+    async def play(script: Script) -> None:
+        await script.say("220 mx.test")
+        await script.hear("EHLO")
+        await script.say("250-mx.test", "250 STARTTLS")
+        await script.hear("STARTTLS")
+        await script.say("220 go")
+        await script.reader.read(10)
+        await script.say("250 what?")
+        await script.reader.read()
+
+    async with scripted(world, play) as served, courier(world, options(served.port)) as ours:
+        fate, _, status = only(await ours.deliver(letter()))
+        assert (fate, status) == (Fate.TRY_LATER, "4.7.5")
+
+
+@pytest.mark.req("TRU-2", "TRU-5")
+async def test_a_kept_connection_is_checked_again_for_each_letter(world: World) -> None:
+    """A server revoked meanwhile, or taken off the list, gets nothing more."""
+    hooks = Neighbour()
+    entries = (Entry(HOSTED, OURS.listed()), Entry(FOREIGN, OURS.listed()))
+    issued = world.pki.organisations.issue(THEIRS)
+    async with neighbour(world, hooks, issued=issued) as port:
+        trust = world.trust(list_max_removed=1.0)
+        ours = RelayCourier(options(port), trust)
+        assert only(await ours.deliver(letter()))[0] is Fate.SENT
+        assert ours.pool.idle == 1
+        world.put_list(entries)
+        trust.reload()
+        assert only(await ours.deliver(letter())) == (Fate.TRY_LATER, "dn-not-listed", "4.7.5")
+        world.put_list()
+        trust.reload()
+        assert only(await ours.deliver(letter()))[0] is Fate.SENT
+        world.put_crls([issued])
+        trust.reload()
+        assert only(await ours.deliver(letter())) == (Fate.TRY_LATER, "certificate-revoked", "4.7.5")
+        assert ours.pool.idle == 0
+        await ours.close()
+    assert len(hooks.mail) == 2
+
+
+@pytest.mark.req("TRU-4", "TRU-5")
+async def test_one_connection_serves_the_domains_of_one_operator_only(world: World) -> None:
+    """Reuse goes by host; the list decides by domain, and a domain not listed does not end what serves another."""
+    second, stranger = "clinique-sud.mssante.fr", "autre.mssante.fr"
+    world.put_list(
+        (
+            Entry(HOSTED, OURS.listed()),
+            Entry(FOREIGN, THEIRS.listed()),
+            Entry(second, THEIRS.listed()),
+            Entry(stranger, OURS.listed()),
+        )
+    )
+    hooks = Neighbour()
+    async with neighbour(world, hooks) as port:
+        here = (("127.0.0.1", port),)
+        chosen = replace(options(port), overrides={FOREIGN: here, second: here, stranger: here})
+        async with courier(world, chosen) as ours:
+            assert only(await ours.deliver(letter()))[0] is Fate.SENT
+            assert only(await ours.deliver(letter(domain=stranger)))[1] == "dn-not-listed"
+            assert only(await ours.deliver(letter(domain=second)))[0] is Fate.SENT
+            assert ours.pool.idle == 1
+    assert [mail[1] for mail in hooks.mail] == [[f"dr@{FOREIGN}"], [f"dr@{second}"]]
