@@ -28,16 +28,19 @@ from mss_gateway.ops.masking import masked
 from mss_gateway.ops.operation import Operation
 from mss_gateway.ops.patients import PatientOperations
 from mss_gateway.ops.timeline import TimelineOperations
+from mss_gateway.pipeline.alerts import Alerting
 from mss_gateway.pipeline.closing import Closer
 from mss_gateway.pipeline.filing import Filing
 from mss_gateway.pipeline.gather import Gather
-from mss_gateway.pipeline.intake import Intake, IntakeOptions
+from mss_gateway.pipeline.intake import Clock, Intake, IntakeOptions
+from mss_gateway.pipeline.letters import local_offset
 from mss_gateway.pipeline.login import Login
 from mss_gateway.pipeline.notes import Notes
 from mss_gateway.pipeline.outbound import Outbound
 from mss_gateway.pipeline.reading import Reader
 from mss_gateway.pipeline.receipts import ReceiptWriter
 from mss_gateway.relay.courier import RelayCourier
+from mss_gateway.relay.smarthost import MailSmarthost
 from mss_gateway.settings import Settings
 from mss_gateway.storage.sqlite import SqliteStore
 from mss_gateway.trust.guard import Trust
@@ -122,6 +125,12 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         closer = Closer(store, book, intake.stationery, log)
         courier = RelayCourier(settings.relay, trust)
         outbound = Outbound(store, courier, book, intake.stationery, log, settings.outbound)
+        background = [notes.run, receipts.run, closer.run, outbound.run]
+        if settings.alerts is not None and settings.smarthost is not None:
+            smarthost = MailSmarthost(settings.smarthost)
+            alerting = Alerting(store, smarthost, settings.alerts, local_offset, Clock(), log)
+            store.on_alert(alerting.wake)
+            background.append(alerting.run)
         login = Login(trust, Accounts(store, passwords), notes, log)
         store.on_directory_change(login.directory_changed)
         table = {
@@ -143,7 +152,7 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
             Filing(intake, executor),
             table,
             closer,
-            (notes.run, receipts.run, closer.run, outbound.run),
+            tuple(background),
         )
         await intake.finish()
         await notes.flush()

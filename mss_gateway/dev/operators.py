@@ -20,7 +20,7 @@ from mss_gateway.ops.operation import OperationRefused
 
 from .configuration import LOOPBACK, Layout
 from .provision import Ask, Request, carry_out, mailboxes, patients
-from .sample import PreparationFailed, prepare_three, zone_of
+from .sample import CONFIG, PreparationFailed, prepare_three, zone_of
 
 if TYPE_CHECKING:
     from aiosmtpd.controller import Controller
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 START_TIMEOUT = 60.0  # seconds
 STOP_TIMEOUT = 40.0  # seconds; longer than the drain
 POLL = 0.02  # seconds between two looks at what starts
+GATEWAYS = ("professional", "patients")
 CONTROL = "control.sock"
 LOG = "log"
 _PR_SET_PDEATHSIG = 1  # Linux's prctl.h
@@ -69,9 +70,8 @@ class Operators:
     def _start(self) -> None:
         space, self.handout = prepare_three(self._state, self._base)
         # Processes before threads: what runs between fork and exec must find no lock held.
-        for name in ("professional", "patients"):
-            self._spawn(name, "mss_gateway", "serve", "--config", str(self._state / name / "gateway.toml"))
-        self._spawn("neighbour", "mss_gateway.dev.neighbour", str(self._state / "neighbour"))
+        for name in (*GATEWAYS, "neighbour"):
+            self._spawn(name)
         from .dns import NameServer  # what is imported from here on would only hold up the processes
         from .smarthost import new_smarthost
 
@@ -86,11 +86,14 @@ class Operators:
         assert neighbour is not None
         self._wait(lambda: _listens(neighbour.host, neighbour.port))
 
-    def _spawn(self, name: str, module: str, *arguments: str) -> None:
+    def _spawn(self, name: str) -> None:
         folder = self._state / name
-        with (folder / LOG).open("wb") as log:
+        command = ["mss_gateway", "serve", "--config", str(folder / CONFIG)]
+        if name not in GATEWAYS:
+            command = ["mss_gateway.dev.neighbour", str(folder)]
+        with (folder / LOG).open("ab") as log:
             self._children[name] = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [sys.executable, "-m", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -108,10 +111,8 @@ class Operators:
             except (PreparationFailed, OperationRefused, OSError) as failed:
                 failures.append(failed)
 
-        threads = [
-            threading.Thread(target=work, args=pair)
-            for pair in (("professional", ours), ("patients", theirs))
-        ]
+        pairs = zip(GATEWAYS, (ours, theirs), strict=True)
+        threads = [threading.Thread(target=work, args=pair) for pair in pairs]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -141,9 +142,16 @@ class Operators:
             self.check()
             time.sleep(0.5)
 
-    def pid(self, name: str) -> int:
-        """The process of `professional`, `patients` or `neighbour`."""
-        return self._children[name].pid
+    def kill(self, name: str) -> None:
+        """SIGKILL to the process of `professional`, `patients` or `neighbour`, in the middle of whatever it does."""
+        child = self._children.pop(name)
+        child.kill()
+        child.wait()
+
+    def start(self, name: str) -> None:
+        """Start a killed gateway again, on what it has on disk; raises `PreparationFailed`."""
+        self._spawn(name)
+        self._wait(lambda: _obeys(self._state / name / CONTROL))
 
     def _stop(self) -> None:
         for child in self._children.values():
@@ -165,7 +173,7 @@ class Operators:
 
 def running(state: Path) -> bool:
     """Whether both gateways of this folder obey now."""
-    return all(_obeys(state.absolute() / name / CONTROL) for name in ("professional", "patients"))
+    return all(_obeys(state.absolute() / name / CONTROL) for name in GATEWAYS)
 
 
 def _asking(control: Path) -> Ask:

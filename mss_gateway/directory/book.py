@@ -17,16 +17,18 @@ CACHE_LIMIT = 50_000  # addresses, known or unknown; about 20 MB when full
 class BookOptions:
     """Which domains are ours, all in lower-case A-label form.
 
-    `patient_hosted` says that this gateway is the operator of the patient domain too.
+    `patient_hosted` says that this gateway is the operator of the patient domain too, `alerts` that patients
+    with a personal address are told there of what arrives (PAT-3).
     """
 
     hosted: frozenset[str]
     patient_domain: str = "patient.mssante.fr"
     patient_hosted: bool = False
+    alerts: bool = False
 
 
-def box_of(row: BoxRow, address: Address) -> Box:
-    """The box as the rules see it."""
+def box_of(row: BoxRow, address: Address, *, alerts: bool = True) -> Box:
+    """The box as the rules see it; `alerts` when patients are told outside at all."""
     return Box(
         id=row.id,
         address=address,
@@ -38,7 +40,7 @@ def box_of(row: BoxRow, address: Address) -> Box:
         auto_close=row.auto_close,
         exchange_folder=row.exchange_folder,
         server_mdn=row.server_mdn,
-        alert=bool(row.alert_address),
+        alert=alerts and bool(row.alert_address),
     )
 
 
@@ -80,7 +82,7 @@ class Book:
             pass
         generation = self._generation
         row = await self._rows.box(key)
-        box = box_of(row, address) if row is not None else None
+        box = box_of(row, address, alerts=self._options.alerts) if row is not None else None
         if generation == self._generation:  # else the directory changed while we read
             if len(self._boxes) >= CACHE_LIMIT:
                 self._boxes.pop(next(iter(self._boxes)))

@@ -11,6 +11,9 @@ from mss_gateway.ports.outbox import Share
 from mss_gateway.ports.relay import Fate, Outcome
 from mss_gateway.rules.retry import OF_ONE_MESSAGE, RetryOptions, wait
 
+SILENCE_MOST = 900.0
+"""Seconds after which a silent domain is asked again with one letter, so that new mail passes soon after it is back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Silence:
@@ -82,4 +85,7 @@ class Destinations:
         elif self.silence(domain, now) is None:
             before = self._silences.get(domain)
             failures = before.failures + 1 if before is not None else 1
-            self._silences[domain] = Silence(failures, now + wait(failures, self._retry, dice), why)
+            self._silences[domain] = Silence(failures, now + self._pause(failures, dice), why)
+
+    def _pause(self, failures: int, dice: float) -> float:
+        return min(wait(failures, self._retry, dice), SILENCE_MOST)

@@ -238,7 +238,9 @@ AlertListener = Callable[[], None]
 """Called in the event loop after a commit after which a patient is to be told outside (PAT-3)."""
 
 
-class Store(Deliveries, Channels, DirectoryRows, Identities, Receipts, Outbox, Alerts, Trace, Mailboxes, Protocol):
+class Store(
+    Deliveries, Channels, DirectoryRows, Identities, Receipts, Outbox, Alerts, Trace, Mailboxes, Protocol
+):
     """One database with all its roles."""
 
     def on_folder_change(self, listener: FolderListener) -> None:

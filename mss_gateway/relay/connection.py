@@ -87,6 +87,8 @@ class Connection:
         data = self.stream.take()
         if data:
             self.core.receive_data(data)
+        if self.stream.ended:
+            self.core.receive_eof()
         return self.core.next_event()
 
     def part(self) -> None:

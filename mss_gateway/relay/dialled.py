@@ -29,6 +29,11 @@ class Dialled(Stream):
         """True while nothing tells that the peer has gone; what it said unasked is no good sign either."""
         return self._transport is not None and not (self._lost or self._eof or self._chunks)
 
+    @property
+    def ended(self) -> bool:
+        """True when nothing more will come; what is written from now on goes nowhere, and nobody says so."""
+        return self._eof or self._lost
+
     async def secure(self, context: ssl.SSLContext, deadline: float) -> bytes:
         """Shake hands as a client and return the server's certificate in DER.
 
@@ -59,20 +64,6 @@ class Dialled(Stream):
         if not der:
             raise StreamClosed
         return bytes(der)
-
-    async def empty(self, deadline: float) -> None:
-        """Wait until all that was written has left this process; raises `StreamClosed` or `DeadlinePassed`."""
-        if self._transport is None:
-            raise StreamClosed
-        if not self._transport.get_write_buffer_size():
-            return
-        self._transport.set_write_buffer_limits(0)
-        self._write_blocked = True  # the transport tells of the next change only
-        try:
-            await self.drain(deadline)
-        finally:
-            if self._transport is not None:
-                self._transport.set_write_buffer_limits(WRITE_HIGH)
 
     def part(self, farewell: bytes, deadline: float) -> None:
         """Say a last word and close, cutting off a peer that does not read it in time."""

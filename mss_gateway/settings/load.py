@@ -17,9 +17,11 @@ from mss_gateway.imapd.options import ImapDeadlines, ImapdOptions
 from mss_gateway.mail.address import parse_domain
 from mss_gateway.net.gate import GateOptions
 from mss_gateway.observe.log import LogOptions
+from mss_gateway.pipeline.alerts import AlertOptions
 from mss_gateway.pipeline.outbound import OutboundOptions
 from mss_gateway.protocol.smtp import Limits
 from mss_gateway.relay.options import RelayOptions
+from mss_gateway.relay.smarthost import SmarthostOptions
 from mss_gateway.rules.facts import House, Realm
 from mss_gateway.smtpd.options import Deadlines, Role, SmtpOptions
 from mss_gateway.storage.sqlite import SqliteOptions
@@ -28,7 +30,7 @@ from mss_gateway.trust.options import TrustOptions
 from .checks import check_endpoints, check_files
 from .explain import ConfigError, sentence
 from .schema import File
-from .sending import outbound_options, relay_options
+from .sending import alert_options, outbound_options, relay_options, smarthost_options
 
 PREFIX = "MSS_GATEWAY_"
 """Environment variables `MSS_GATEWAY_<SECTION>_<KEY>` override single values of the file."""
@@ -56,6 +58,8 @@ class Settings:
     imaps: ImapdOptions
     relay: RelayOptions
     outbound: OutboundOptions
+    alerts: AlertOptions | None
+    smarthost: SmarthostOptions | None
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -142,7 +146,7 @@ def compose(path: Path, file: File) -> Settings:
                 "patient_attachments": frozenset(file.rules.patient_attachments),
             },
         ),
-        book=BookOptions(hosted, patient, file.domains.patient_hosted),
+        book=BookOptions(hosted, patient, file.domains.patient_hosted, alerts=file.alerts.mode != "off"),
         trust=trust,
         store=SqliteOptions(
             path=at(file.store.path) if file.store.path else state / "store",
@@ -160,6 +164,8 @@ def compose(path: Path, file: File) -> Settings:
         imaps=ImapdOptions(hostname, True, limits.append_size, imap_deadlines),
         relay=relay_options(path, file, hostname),
         outbound=outbound_options(path, file),
+        alerts=alert_options(path, file),
+        smarthost=smarthost_options(path, file, hostname, at),
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mss_gateway.base.errors import InvalidValue
-from mss_gateway.mail.address import parse_domain
+from mss_gateway.mail.address import parse_address, parse_domain
+from mss_gateway.pipeline.alerts import AlertOptions
 from mss_gateway.pipeline.outbound import OutboundOptions
 from mss_gateway.relay.options import DnsOptions, RelayDeadlines, RelayLimits, RelayOptions
+from mss_gateway.relay.smarthost import SmarthostOptions
 
 from .checks import endpoint
 from .explain import ConfigError
@@ -74,3 +77,52 @@ def outbound_options(path: Path, file: File) -> OutboundOptions:
         warn_after=queue.warn_after_hours * HOUR,
         per_domain=file.relay.connections_per_domain,
     )
+
+
+def alert_options(path: Path, file: File) -> AlertOptions | None:
+    """What patients are told outside, None when switched off; raises `ConfigError`."""
+    alerts = file.alerts
+    if alerts.mode == "off":
+        return None
+    try:
+        parse_address(alerts.sender)
+    except InvalidValue as invalid:
+        raise ConfigError(
+            f"{path}: alerts.sender = {alerts.sender!r}: {invalid.public}: write the address that alerts come from"
+        ) from None
+    return AlertOptions(alerts.mode, alerts.sender, alerts.link, alerts.digest_hour)
+
+
+def smarthost_options(
+    path: Path, file: File, hostname: str, at: Callable[[str], Path]
+) -> SmarthostOptions | None:
+    """The server that takes alerts, None when they are switched off; raises `ConfigError`."""
+    alerts = file.alerts
+    if alerts.mode == "off":
+        return None
+    try:
+        host, port = endpoint(alerts.smarthost)
+    except ValueError:
+        raise ConfigError(
+            f'{path}: alerts.smarthost = {alerts.smarthost!r}: write host:port, or alerts.mode = "off"'
+        ) from None
+    if bool(alerts.login) != bool(alerts.password_file):
+        raise ConfigError(f"{path}: alerts.login and alerts.password_file go together: give both or neither")
+    for key in ("ca", "password_file"):
+        name = getattr(alerts, key)
+        if name and not at(name).is_file():
+            raise ConfigError(f"{path}: alerts.{key} = {name!r}: there is no such file")
+    try:
+        return SmarthostOptions(
+            host,
+            port,
+            hostname,
+            alerts.security,
+            at(alerts.ca) if alerts.ca else None,
+            alerts.login,
+            at(alerts.password_file) if alerts.password_file else None,
+        )
+    except InvalidValue as invalid:
+        raise ConfigError(
+            f"{path}: alerts.security = {alerts.security!r}: {invalid.public}: write tls or starttls"
+        ) from None

@@ -14,11 +14,11 @@ from mss_gateway.ports.records import NewBox, TraceLine
 from mss_gateway.rules.facts import BoxType
 from tests.support.doors import Served
 from tests.support.identities import ZOE
-from tests.support.letters import PATIENTS, letter
+from tests.support.letters import letter
 from tests.support.wires import Imap
 
 pytestmark = pytest.mark.req("PAT-6")
-ADDRESS = f"{ZOE['ins']}@{PATIENTS}"
+ADDRESS = f"{ZOE['ins']}@essai.example"
 LINE = TraceLine(0.0, "test", "", actor="ops")
 
 
@@ -120,7 +120,7 @@ def test_a_carer_reads_and_keeps_answers(pair: tuple[Imap, Imap]) -> None:
     """Opening sets the patient's own \\Seen, so that it counts as opening; copies and saved answers are fine."""
     holder, carer = pair
     carer.ok("FETCH 2 (BODY[])")
-    assert holder.ok("UID SEARCH SEEN") == [b"* SEARCH 2"]
+    assert b"* SEARCH 2" in holder.ok("UID SEARCH SEEN")
     carer.ok("STORE 2 +FLAGS (\\Answered)")
     carer.ok("STORE 2 FLAGS (\\Seen \\Answered)")
     carer.ok("COPY 2 Trash")
@@ -134,7 +134,7 @@ def test_an_appended_message_is_not_marked_deleted(pair: tuple[Imap, Imap]) -> N
     carer.send(b"x1 APPEND ensemble (\\Deleted \\Seen) {%d+}\r\n" % len(data) + data + b"\r\n")
     while not carer.line().startswith(b"x1 OK"):
         pass
-    assert holder.ok("UID SEARCH DELETED")[-1] == b"* SEARCH 1"
+    assert b"* SEARCH 1" in holder.ok("UID SEARCH DELETED")
 
 
 def test_a_holder_made_a_carer_loses_the_open_session(door: Served, family: Family) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +18,8 @@ from mss_gateway.observe.figures import Figures
 from mss_gateway.observe.log import Log, LogOptions
 from mss_gateway.pipeline.alerts import Alerting, AlertOptions
 from mss_gateway.pipeline.intake import Clock
-from mss_gateway.ports.alerts import AlertMail, Handed, Handing
-from mss_gateway.ports.records import BoxChoices, BoxRow, NewBody, NewBox
+from mss_gateway.ports.alerts import AlertMail, Handed, Handing, SettledAlert
+from mss_gateway.ports.records import BoxChoices, BoxRow, NewBody, NewBox, TraceLine
 from mss_gateway.rules.facts import BoxState, BoxType
 from mss_gateway.storage.sqlite import SqliteStore
 from tests.support.store import ANYONE, NOW, body, delivery, digest, inbox, sqlite_options, trace_line
@@ -177,7 +177,8 @@ async def test_who_has_no_address_or_has_left_is_not_told(tmp_path: Path) -> Non
 async def test_the_task_wakes_by_arrivals_and_never_delays_them(tmp_path: Path) -> None:
     """While the smarthost hangs, messages arrive; once it answers, the patient is told."""
     async with staged(tmp_path) as scene:
-        free, asked = asyncio.Event(), asyncio.Event()
+        free, asked, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        settle = scene.store.settle_alerts
 
         class Hanging(Host):
             async def hand(self, mail: AlertMail) -> Handed:
@@ -185,7 +186,12 @@ async def test_the_task_wakes_by_arrivals_and_never_delays_them(tmp_path: Path) 
                 await free.wait()
                 return await super().hand(mail)
 
+        async def settled(alerts: Sequence[SettledAlert], lines: Sequence[TraceLine] = ()) -> None:
+            await settle(alerts, lines)
+            told.set()
+
         scene.host = Hanging()
+        scene.store.settle_alerts = settled  # type: ignore[method-assign]
         alerting = scene.alerting()
         scene.store.on_alert(alerting.wake)
         task = asyncio.create_task(alerting.run())

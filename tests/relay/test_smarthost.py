@@ -121,7 +121,9 @@ async def test_login_with_a_password_from_a_file(
     context, ca = authority
 
     def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=isinstance(data, LoginPassword) and data.password == b"juste", handled=True)
+        return AuthResult(
+            success=isinstance(data, LoginPassword) and data.password == b"juste", handled=False
+        )
 
     host = Host()
     port = start(host, tls_context=context, authenticator=check, auth_required=True)

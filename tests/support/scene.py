@@ -109,6 +109,10 @@ class Scene:
         """All that is there now in answer to a message."""
         return wire.looked_up(self.handout, account, "In-Reply-To", str(to["Message-ID"]))
 
+    def copies(self, account: Account, message: EmailMessage) -> list[Found]:
+        """All copies of the message that are there now."""
+        return wire.looked_up(self.handout, account, "Message-ID", str(message["Message-ID"]))
+
     def until(self, account: Account, message: EmailMessage, fits: Callable[[Found], bool]) -> Found:
         """The message once it is as wanted, such as marked."""
         return wire.awaited(
