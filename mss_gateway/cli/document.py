@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,8 +100,6 @@ def send(
 
 
 def _request(settings: Settings, given: dict[str, Any]) -> DocumentRequest:
-    from datetime import date as day
-
     from mss_gateway.documents.request import DocumentRequest
 
     as_json: bool = given["json"]
@@ -113,7 +111,7 @@ def _request(settings: Settings, given: dict[str, Any]) -> DocumentRequest:
         author=_author(given),
         type_code=given["type"],
         title=given["title"],
-        written=_day(given["date"], "--date", as_json) or day.today(),  # noqa: DTZ011 - the day at the desk
+        written=_day(given["date"], "--date", as_json) or datetime.now().astimezone().date(),
         pdf=given["pdf"].read_bytes(),
         sender=given["from_"],
         recipient=recipient,
@@ -128,7 +126,7 @@ def _request(settings: Settings, given: dict[str, Any]) -> DocumentRequest:
 
 
 def _subject(settings: Settings, given: dict[str, Any], ins: str) -> Subject:
-    """The registry's identity where it has one, else the options; an option that contradicts the registry is refused."""
+    """The registry's identity where it has one, else the options; an option that contradicts it is refused."""
     from mss_gateway.documents.request import Subject
     from mss_gateway.rules.facts import IdentityStatus
 
@@ -179,12 +177,10 @@ def _author(given: dict[str, Any]) -> Author:
 
 
 def _day(text: str, option: str, as_json: bool) -> date | None:
-    from datetime import date as day
-
     if not text:
         return None
     try:
-        return day.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
         fail(f"{option}: write a date as YYYY-MM-DD", USAGE, reason="date", as_json=as_json)
 

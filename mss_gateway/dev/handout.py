@@ -97,9 +97,9 @@ class Handout:
         """The gateway that hosts the patients: the other operator's, or this one."""
         return self.patient_operator or self
 
-    def home(self, account: Account) -> Handout:
-        """The gateway where this account logs in."""
-        return self if account in self.accounts else self.patient_side
+    def home(self, account: Account | Credential) -> Handout:
+        """The gateway where this account, or this certificate of software, logs in."""
+        return self if isinstance(account, Credential) or account in self.accounts else self.patient_side
 
     def account(self, kind: str) -> Account:
         """The first account of a type, at any of our gateways; raises LookupError when there is none."""

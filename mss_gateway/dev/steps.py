@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .steps_documents import DOCUMENTS
 from .steps_neighbour import NEIGHBOUR, foreign_delivery
 from .steps_patients import EXCHANGE
 from .steps_refusals import REFUSALS
@@ -10,6 +11,7 @@ from .tour import Step
 STEPS: tuple[Step, ...] = (
     Step("A foreign operator delivers to a mailbox over mutual TLS", foreign_delivery),
     *EXCHANGE,
+    *DOCUMENTS,
     *NEIGHBOUR,
     *REFUSALS,
 )

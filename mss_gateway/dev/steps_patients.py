@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from . import wire
+from .provision import NAMES
 from .tour import Stage, Step, eventually, expect, expect_refusal
 
 CLOSED_SENTENCE = (
@@ -12,6 +15,7 @@ CLOSED_SENTENCE = (
 CLOSED_NOTICE = "a mis fin à vos échanges."
 CLOSED_KEYWORD = "$MSSClosed"
 EXCHANGES = "Echanges patient"
+ALERT_PAUSE = 60.0  # seconds between two alerts of one mailbox
 
 
 def app_to_patient(stage: Stage) -> str:
@@ -162,21 +166,23 @@ def closed_patient_bounces(stage: Stage) -> str:
 
 
 def alert_mail(stage: Stage) -> str:
-    """PAT-3: the patient is told outside that something has arrived, and nothing else."""
+    """PAT-3: the patient is told outside that something has arrived, and nothing else; at most once a minute."""
     host = stage.handout.smarthost
     assert host is not None
-    before = set(wire.kept(host.folder))
-    subject, text = "Compte rendu confidentiel", "Glycémie à jeun élevée.\n"
-    message = stage.letter("alert", subject, text)
-    stage.send(stage.professional, message)
-    stage.found(stage.patient, message)
-    eventually(lambda: bool(set(wire.kept(host.folder)) - before), "no alert mail has come")
-    octets = (set(wire.kept(host.folder)) - before).pop().read_bytes()
-    alert = wire.parsed(octets)
-    said = f"{octets.decode('utf-8', 'replace')} {wire.human_text(alert)}".lower()
-    names = (stage.professional.address, "exemple", "confidentiel", "glycémie", stage.patient.address[:13])
-    told = [name for name in names if name.lower() in said]
-    expect(not told, f"the alert names {told}")
+
+    def recent() -> list[Path]:
+        # A tour that follows another one within the minute finds the alert of that one.
+        return [path for path in wire.kept(host.folder) if path.stat().st_mtime > stage.started - ALERT_PAUSE]
+
+    eventually(lambda: bool(recent()), "no alert mail has come")
+    told = {stage.professional.address, stage.patient.address.partition("@")[0], *NAMES.values()}
+    told |= {str(message["Subject"]) for message in stage.messages.values()}
+    for path in wire.kept(host.folder):
+        octets = path.read_bytes()
+        said = f"{octets.decode('utf-8', 'replace')} {wire.human_text(wire.parsed(octets))}".lower()
+        named = [word for word in told if word.lower() in said]
+        expect(not named, f"the alert names {named}")
+    alert = wire.parsed(recent()[-1].read_bytes())
     return f"to {alert['X-Envelope-To']}: « {alert['Subject']} » · names nobody"
 
 

@@ -19,7 +19,7 @@ from rich.markup import escape
 from mss_gateway.ops.operation import OperationRefused
 
 from . import wire
-from .handout import Account, Handout
+from .handout import Account, Credential, Handout
 from .provision import NAMES
 
 
@@ -33,6 +33,7 @@ class Stage:
 
     handout: Handout
     messages: dict[str, EmailMessage] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)  # epoch seconds
 
     @property
     def professional(self) -> Account:
@@ -74,13 +75,13 @@ class Stage:
         """Submit as this account; the reply."""
         return wire.submit(self.handout, account, message)
 
-    def read(self, account: Account, message: EmailMessage) -> EmailMessage:
+    def read(self, account: Account | Credential, message: EmailMessage) -> EmailMessage:
         """The stored copy of a message, over IMAP."""
         return wire.read(self.handout, account, str(message["Message-ID"]))
 
     def found(
         self,
-        account: Account,
+        account: Account | Credential,
         message: EmailMessage,
         fits: Callable[[wire.Found], bool] = lambda _: True,
         *,
@@ -89,7 +90,9 @@ class Stage:
         """The stored copy of a message, or by In-Reply-To what answers it, without opening it."""
         return wire.awaited(self.handout, account, by, str(message["Message-ID"]), fits, opened=False)
 
-    def all(self, account: Account, message: EmailMessage, *, by: str = "Message-ID") -> list[wire.Found]:
+    def all(
+        self, account: Account | Credential, message: EmailMessage, *, by: str = "Message-ID"
+    ) -> list[wire.Found]:
         """Every such copy that is there now."""
         return wire.looked_up(self.handout, account, by, str(message["Message-ID"]))
 
@@ -102,17 +105,20 @@ class Stage:
         except OperationRefused as refused:
             raise TourFailed(f"{operation}: {refused.sentence}") from None
 
-    def command(self, gateway: Handout, *words: str) -> str:
-        """What `mss-gateway WORDS` prints for this gateway; fails unless it exits with 0."""
+    def command(self, gateway: Handout | None, *words: str) -> str:
+        """What `mss-gateway WORDS` prints, for this gateway if one is given; fails unless it exits with 0."""
+        configured = ["--config", gateway.config] if gateway is not None else []
         done = subprocess.run(
-            [sys.executable, "-m", "mss_gateway", *words, "--config", gateway.config],
+            [sys.executable, "-m", "mss_gateway", *words, *configured],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
         )
         said = done.stdout.decode("utf-8", "replace")
-        expect(done.returncode == 0, f"mss-gateway {words[0]} ended with {done.returncode}: {said}")
+        expect(
+            done.returncode == 0, f"mss-gateway {' '.join(words[:2])} ended with {done.returncode}: {said}"
+        )
         return said
 
 

@@ -160,24 +160,24 @@ class Found:
         return parsed(self.octets)
 
 
-def read(handout: Handout, account: Account, message_id: str) -> EmailMessage:
+def read(handout: Handout, account: Account | Credential, message_id: str) -> EmailMessage:
     """Open the mailbox over IMAP and fetch the message of this id; raise LookupError after the timeout."""
     return parsed(read_octets(handout, account, message_id))
 
 
-def read_octets(handout: Handout, account: Account, message_id: str) -> bytes:
+def read_octets(handout: Handout, account: Account | Credential, message_id: str) -> bytes:
     """The same message as it is stored, byte for byte."""
     return awaited(handout, account, "Message-ID", message_id).octets
 
 
-def read_answer_to(handout: Handout, account: Account, message_id: str) -> EmailMessage:
+def read_answer_to(handout: Handout, account: Account | Credential, message_id: str) -> EmailMessage:
     """Fetch the message that answers this id: a reply, or a report; raise LookupError after the timeout."""
     return awaited(handout, account, "In-Reply-To", message_id).message
 
 
 def awaited(
     handout: Handout,
-    account: Account,
+    account: Account | Credential,
     field: str,
     value: str,
     fits: Callable[[Found], bool] = lambda _: True,
@@ -199,18 +199,23 @@ def awaited(
     raise LookupError(f"no message with {field} {value} in {account.address}")
 
 
-def looked_up(handout: Handout, account: Account, field: str, value: str) -> list[Found]:
+def looked_up(handout: Handout, account: Account | Credential, field: str, value: str) -> list[Found]:
     """Every message whose field holds the value, in any folder, as it is now and without opening it."""
     with mailbox(handout, account) as imap:
         return list(_matches(imap, field, value, "BODY.PEEK[]"))
 
 
 @contextlib.contextmanager
-def mailbox(handout: Handout, account: Account) -> Iterator[imaplib.IMAP4]:
-    """A logged in IMAP session on the account's own gateway."""
+def mailbox(handout: Handout, account: Account | Credential) -> Iterator[imaplib.IMAP4]:
+    """A logged in IMAP session on the account's own gateway; software proves itself by its certificate (BAL-4)."""
     with imaplib.IMAP4(HOST, handout.home(account).ports.imap, TIMEOUT) as imap:
-        imap.starttls(tls(handout))
-        imap.login(account.login, account.password)
+        if isinstance(account, Credential):
+            name = account.address.encode()
+            imap.starttls(tls(handout, account))
+            imap.authenticate("EXTERNAL", lambda _: name)
+        else:
+            imap.starttls(tls(handout))
+            imap.login(account.login, account.password)
         yield imap
 
 

@@ -196,5 +196,9 @@ def _tls_failed(host: str, error: BaseException, trust: PeerCheck) -> RelayProbl
     if isinstance(error, StreamClosed):
         error = ConnectionResetError()
     reason, sentence = trust.explain_handshake(error)
-    whose = "its certificate" if isinstance(error, ssl.SSLCertVerificationError) else "as it sees our side"
-    return RelayProblem(reason, f"TLS with {host}, {whose}: {sentence}", "4.7.5", host=host)
+    whose = ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        whose = "its certificate: "
+    elif isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+        whose = "its verdict on ours: "
+    return RelayProblem(reason, f"TLS with {host}: {whose}{sentence}", "4.7.5", host=host)

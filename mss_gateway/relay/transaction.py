@@ -131,7 +131,9 @@ class Transaction:
             core.send_content(piece)
             if content.size > PIECE:
                 await connection.flush(self._deadlines.content)
-                await asyncio.sleep(0)  # the loop must have a turn to notice that the peer speaks, or has gone
+                await asyncio.sleep(
+                    0
+                )  # the loop must have a turn to notice that the peer speaks, or has gone
                 early = connection.overhear()
                 if early is not NEED_DATA:
                     return early

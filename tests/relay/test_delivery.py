@@ -11,10 +11,23 @@ import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mss_gateway.dev.listing import Entry
 from mss_gateway.mail.address import parse_address
+from mss_gateway.mail.envelope import BodyType
 from mss_gateway.ports.relay import Fate, Outcome
-from tests.support.relay import HEADER, Neighbour, Script, courier, letter, neighbour, options, scripted
-from tests.support.trust import FOREIGN, OURS, World
+from mss_gateway.protocol.smtp import MailFrom
+from tests.support.relay import (
+    HEADER,
+    Neighbour,
+    Script,
+    courier,
+    letter,
+    neighbour,
+    options,
+    our_own,
+    scripted,
+)
+from tests.support.trust import FOREIGN, OURS, THEIRS, World
 
 
 @pytest.fixture
@@ -87,6 +100,33 @@ async def test_an_idle_connection_is_ended(world: World) -> None:
         assert ours.pool.idle == 1
         await asyncio.wait_for(parted.wait(), 5.0)
         assert ours.pool.idle == 0
+
+
+@pytest.mark.req("QUE-2")
+async def test_kept_connections_are_bounded_in_all(world: World) -> None:
+    """With room for one, the one used longest ago is ended."""
+    other = "clinique-exemple.mssante.fr"
+    world.put_list((Entry(FOREIGN, THEIRS.listed()), Entry(other, THEIRS.listed())))
+    hooks = Neighbour()
+    async with neighbour(world, hooks) as first, neighbour(world, hooks) as second:
+        chosen = options(first)
+        chosen = replace(chosen, overrides={**chosen.overrides, other: (("127.0.0.1", second),)})
+        async with courier(world, chosen, idle_in_all=1) as ours:
+            for domain in (FOREIGN, other, other, FOREIGN):
+                assert brief(await ours.deliver(letter(domain=domain))) == [SENT]
+                assert ours.pool.idle == 1
+    assert hooks.connections == 3
+
+
+@pytest.mark.req("QUE-2")
+async def test_an_old_connection_is_not_used_again(world: World) -> None:
+    """`age` of RelayLimits is kept."""
+    hooks = Neighbour()
+    async with neighbour(world, hooks) as port, courier(world, options(port), age=0.0) as ours:
+        for _ in range(2):
+            assert brief(await ours.deliver(letter())) == [SENT]
+        assert ours.pool.idle == 0
+    assert hooks.connections == 2
 
 
 @pytest.mark.req("INS-7")
@@ -191,6 +231,27 @@ async def test_whether_the_peer_promised_reports_is_told(world: World, keywords:
         (outcome,) = await ours.deliver(letter())
         assert outcome.fate is Fate.SENT
         assert outcome.relays_dsn == bool(keywords)
+
+
+@pytest.mark.req("RTE-7")
+@pytest.mark.parametrize("use_chunking", [False, True])
+async def test_two_of_our_own_exchange_by_chunks_and_by_dots(world: World, use_chunking: bool) -> None:
+    """Pipelined, on one session; what holds bare line ends goes as BINARYMIME, by chunks whatever the option."""
+    texts = [b"x\r\n", b".\r\n..\r\n.\r\n", b"bare\nend\0", (b"." * 70 + b"\r\n") * 9000, b"no end"]
+    received: list[tuple[MailFrom, bytes]] = []
+    async with (
+        our_own(world, received) as port,
+        courier(world, options(port, use_chunking=use_chunking)) as ours,
+    ):
+        for text in texts:
+            (outcome,) = await ours.deliver(letter(text, envid="id-1", ret="HDRS"))
+            assert outcome.fate is Fate.SENT
+            assert outcome.relays_dsn
+        assert ours.pool.idle == 1
+    last = HEADER + texts[-1] + (b"" if use_chunking else b"\r\n")
+    assert [content for _, content in received] == [*(HEADER + text for text in texts[:-1]), last]
+    assert [mail.body for mail, _ in received][2] is BodyType.BINARY
+    assert {(mail.envid, mail.ret) for mail, _ in received} == {("id-1", "HDRS")}
 
 
 @pytest.mark.req("RTE-7")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mss_gateway.ports.relay import Fate, Outcome
-from tests.support.relay import HASTY, Neighbour, Script, courier, letter, neighbour, options, scripted
+from tests.support.relay import PATIENT, Neighbour, Script, courier, letter, neighbour, options, scripted
 from tests.support.trust import World
 
 
@@ -77,7 +77,11 @@ async def test_after_the_end_only_an_answer_is_an_answer(
                 await script.say(last)
             await script.reader.read()
 
-    async with scripted(world, play) as served, courier(world, options(served.port)) as ours:
+    hasty = replace(PATIENT, answer=0.4)
+    async with (
+        scripted(world, play) as served,
+        courier(world, options(served.port, deadlines=hasty)) as ours,
+    ):
         assert only(await ours.deliver(letter())) == expected
         await ours.close()
         await served.all_closed()
@@ -93,11 +97,11 @@ async def test_the_deadline_of_the_letter_does_not_cut_the_wait_for_its_answer(w
             await script.hear(verb)
             await script.say(answer)
         await script.content()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(2.2)
         await script.say("250 2.0.0 at last")
 
     async with scripted(world, play) as served:
-        slow = replace(HASTY, letter=0.8, answer=5.0)
+        slow = replace(PATIENT, letter=2.0, answer=10.0)
         async with courier(world, options(served.port, deadlines=slow)) as ours:
             assert only(await ours.deliver(letter())) == (Fate.SENT, "sent")
 
@@ -120,7 +124,11 @@ async def test_noise_instead_of_a_greeting_is_temporary(world: World, octets: by
         script.writer.write(octets)
         await script.reader.read()
 
-    async with scripted(world, play) as served, courier(world, options(served.port)) as ours:
+    hasty = replace(PATIENT, greeting=0.4)
+    async with (
+        scripted(world, play) as served,
+        courier(world, options(served.port, deadlines=hasty)) as ours,
+    ):
         assert only(await ours.deliver(letter())) == (Fate.TRY_LATER, reason)
         await served.all_closed()
 
@@ -133,7 +141,7 @@ async def test_a_server_that_drips_octets_meets_the_deadline(world: World) -> No
             script.writer.write(b"2")
             await asyncio.sleep(0.05)
 
-    hasty = replace(HASTY, greeting=0.3)
+    hasty = replace(PATIENT, greeting=0.3)
     async with (
         scripted(world, play) as served,
         courier(world, options(served.port, deadlines=hasty)) as ours,
@@ -149,9 +157,9 @@ async def test_a_server_that_does_not_read_meets_the_deadline(world: World) -> N
         for verb, answer in (("MAIL", "250 OK"), ("RCPT", "250 OK"), ("DATA", "354 go")):
             await script.hear(verb)
             await script.say(answer)
-        await asyncio.sleep(5.0)
+        await script.writer.wait_closed()
 
-    hasty = replace(HASTY, content=0.3)
+    hasty = replace(PATIENT, content=0.3)
     async with (
         scripted(world, play) as served,
         courier(world, options(served.port, deadlines=hasty)) as ours,
@@ -245,7 +253,7 @@ async def test_a_slow_operator_delays_no_other(world: World) -> None:
     hooks = Neighbour()
     other = "clinique-exemple.mssante.fr"
     async with scripted(world, play) as stalled, neighbour(world, hooks) as port:
-        slow = replace(HASTY, greeting=5.0, slot=0.3)
+        slow = replace(PATIENT, slot=0.3)
         chosen = options(port, deadlines=slow)
         chosen = replace(chosen, overrides={**chosen.overrides, other: (("127.0.0.1", stalled.port),)})
         async with courier(world, chosen, per_host=1) as ours:

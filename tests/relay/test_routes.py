@@ -15,7 +15,7 @@ from mss_gateway.relay.problems import RelayProblem
 from mss_gateway.relay.resolver import Host, Resolver
 from tests.support.dns import DnsServer
 from tests.support.relay import (
-    HASTY,
+    PATIENT,
     Neighbour,
     Script,
     by_dns,
@@ -149,7 +149,7 @@ async def test_a_silent_name_server_is_followed_by_the_next(names: DnsServer) ->
 
 async def test_a_short_ttl_is_kept_shortly(names: DnsServer) -> None:
     """`longest` of DnsOptions limits what the zone says."""
-    dns = DnsOptions((names.endpoint,), timeout=0.3, lifetime=1.5, longest=0.05)
+    dns = DnsOptions((names.endpoint,), longest=0.05)
     resolver = Resolver(RelayOptions("mx.test", dns=dns))
     await resolver.exchangers(FOREIGN)
     await asyncio.sleep(0.1)
@@ -229,7 +229,7 @@ async def test_a_host_that_does_not_answer_is_a_timeout(world: World) -> None:
         filler.setblocking(False)
         filler.connect_ex(("127.0.0.1", port))
         fillers.append(filler)
-    chosen = options(port, deadlines=replace(HASTY, connect=0.2))
+    chosen = options(port, deadlines=replace(PATIENT, connect=0.2))
     async with courier(world, chosen) as ours:
         assert only(await ours.deliver(letter()))[1] in ("connect-timeout", "timeout")
     for one in (held, *fillers):

@@ -13,14 +13,39 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mss_gateway.mail.address import parse_address
 from mss_gateway.mail.envelope import Recipient
+from mss_gateway.net.stream import Stream
 from mss_gateway.ports.relay import Letter
+from mss_gateway.protocol.smtp import (
+    CLOSED,
+    NEED_DATA,
+    DataChunk,
+    DataEnd,
+    DataStart,
+    Hello,
+    MailFrom,
+    RcptTo,
+    ServerConfig,
+    SmtpServer,
+    StartTls,
+)
 from mss_gateway.relay.courier import RelayCourier
 from mss_gateway.relay.options import DnsOptions, RelayDeadlines, RelayLimits, RelayOptions
 from tests.support.pki import Issued
 from tests.support.trust import FOREIGN, THEIRS, World
 
 HEADER = b"From: <moi@clinique-exemple.mssante.fr>\r\nSubject: essai\r\n\r\n"
-HASTY = RelayDeadlines(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10.0, 0.0, 0.5)
+PATIENT = RelayDeadlines(
+    connect=10.0,
+    greeting=10.0,
+    handshake=10.0,
+    command=10.0,
+    content=10.0,
+    answer=10.0,
+    slot=10.0,
+    letter=30.0,
+    farewell=1.0,
+)
+"""What no test reaches, however busy the machine; a test about a deadline shortens that one."""
 LOCAL = "127.0.0.1"
 
 
@@ -36,17 +61,16 @@ def letter(text: bytes = b"bonjour\r\n", *locals_: str, domain: str = FOREIGN, *
 
 
 def options(*ports: int, domain: str = FOREIGN, **changes: object) -> RelayOptions:
-    """Options that lead a domain to these ports of loopback without DNS, with short deadlines."""
+    """Options that lead a domain to these ports of loopback without DNS, with deadlines that no test reaches."""
     overrides = {domain: tuple((LOCAL, port) for port in ports)}
-    return replace(
-        RelayOptions("mx.clinique-exemple.mssante.fr", overrides=overrides, deadlines=HASTY), **changes
-    )  # type: ignore[arg-type]
+    made = RelayOptions("mx.clinique-exemple.mssante.fr", overrides=overrides, deadlines=PATIENT)
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 def by_dns(nameserver: str, port: int, *others: str) -> RelayOptions:
     """Options that ask these name servers, hosts listening on `port`."""
-    dns = DnsOptions((nameserver, *others), timeout=0.3, lifetime=1.5)
-    return RelayOptions("mx.clinique-exemple.mssante.fr", port=port, dns=dns, deadlines=HASTY)
+    dns = DnsOptions((nameserver, *others), timeout=0.3, lifetime=0.8)
+    return RelayOptions("mx.clinique-exemple.mssante.fr", port=port, dns=dns, deadlines=PATIENT)
 
 
 @asynccontextmanager
@@ -122,6 +146,49 @@ async def neighbour(
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+
+
+@asynccontextmanager
+async def our_own(world: World, received: list[tuple[MailFrom, bytes]]) -> AsyncIterator[int]:
+    """Our server core on a socket: it pipelines and takes chunks, which aiosmtpd does not."""
+    context = server_context(world)
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(stream: Stream) -> None:
+        core = SmtpServer(ServerConfig("mx.voisin.test"))
+        core.greet()
+        content = b""
+        while (event := core.next_event()) is not CLOSED:
+            if event is NEED_DATA:
+                stream.write(core.data_to_send() or b"")
+                octets = await stream.read(10.0)
+                core.receive_data(octets) if octets else core.receive_eof()
+            elif isinstance(event, DataChunk):
+                content += event.data
+            elif isinstance(event, Hello | StartTls | MailFrom | RcptTo | DataStart | DataEnd):
+                core.accept()
+                if isinstance(event, StartTls):
+                    stream.write(core.data_to_send())
+                    await stream.start_tls(context, 10.0)
+                    core.tls_started()
+                elif isinstance(event, MailFrom):
+                    mail, content = event, b""
+                elif isinstance(event, DataEnd):
+                    received.append((mail, content))
+        await stream.close()
+
+    def accept(stream: Stream) -> None:
+        task = loop.create_task(serve(stream))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await loop.create_server(lambda: Stream(accept), LOCAL, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await asyncio.gather(*tasks)
 
 
 class Script:
