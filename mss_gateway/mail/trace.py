@@ -60,6 +60,11 @@ def return_path(sender: str) -> bytes:
     return b"Return-Path: <" + "".join(sender.split()).encode("utf-8", "replace") + b">\r\n"
 
 
+def without_return_path(header: bytes) -> bytes:
+    """Return a stored header block for another server: final delivery alone writes Return-Path (RFC 5321 section 4.4)."""
+    return header[header.index(b"\n") + 1 :] if header.startswith(b"Return-Path: <") else header
+
+
 def protocol_keyword(reception: Reception) -> str:
     """Return the WITH keyword (RFC 3848, RFC 6531 section 4.3): ESMTPSA, UTF8SMTPS, LMTPA…"""
     base = "LMTP" if reception.lmtp else "SMTP" if reception.smtputf8 else "ESMTP"

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from mss_gateway.mail.address import parse_address
+from mss_gateway.mail.trace import without_return_path
 from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
 from mss_gateway.ports.directory import AddressBook
@@ -227,7 +228,7 @@ class Outbound:
             domain=letter.domain,
             sender=parse_address(letter.sender) if letter.sender else None,
             recipients=tuple(row.recipient for row in letter.rows),
-            header=letter.header,
+            header=without_return_path(letter.header),
             text_size=letter.text_size,
             read_text=partial(self._store.read_text, letter.body_id),
             ret=letter.ret,
