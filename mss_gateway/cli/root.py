@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from . import bal, channel, dev, ins, patient, trace
+from . import bal, channel, dev, document, ins, patient, trace
 from .call import DEFAULT_CONFIG, AsJson, Config, call, settings_of
 from .output import console, fail, show_json
 
 EPILOG = (
     "Exit codes: 0 done · 1 configuration unusable · 2 wrong arguments · 3 not found · 4 conflict · "
-    "5 not allowed · 6 unavailable. In `explain`, 1 means that the message would be refused."
+    "5 not allowed · 6 unavailable · 7 an import left lines out. 1 means in `explain` that the message would be "
+    "refused, in `ins check` that the traits do not agree, in `document show` that an archive is not good."
 )
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.add_typer(bal.app, name="bal")
 app.add_typer(patient.app, name="patient")
 app.add_typer(channel.app, name="channel")
 app.add_typer(ins.app, name="ins")
+app.add_typer(document.app, name="document")
 app.add_typer(dev.app, name="dev")
 app.command()(trace.trace)
 
