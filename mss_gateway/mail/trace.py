@@ -61,7 +61,7 @@ def return_path(sender: str) -> bytes:
 
 
 def without_return_path(header: bytes) -> bytes:
-    """Return a stored header block for another server: final delivery alone writes Return-Path (RFC 5321 section 4.4)."""
+    """Return a stored header block for another server: Return-Path is for the last one alone (RFC 5321 section 4.4)."""
     return header[header.index(b"\n") + 1 :] if header.startswith(b"Return-Path: <") else header
 
 
