@@ -103,7 +103,7 @@ port = {layout.base}
 nameservers = ["{LOOPBACK}:{layout.nameserver}"]
 
 [queue]
-retry_first = 1.0
+retry_first = 0.5
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha1
 
@@ -14,7 +15,7 @@ from .limits import DEFAULT_LIMITS, ArchiveLimits
 from .metadata import Submission, read_metadata
 from .problems import ArchiveProblem
 from .record import Archive, Cda, Described, Document, PatientId
-from .xmlreading import parse_xml
+from .xmlreading import check_markup, looks_like_xml, parse_xml
 
 _METADATA = re.compile(r"(?i)(?P<folder>IHE_XDM/[^/]+)/METADATA\.XML\Z")
 _COMPANION = re.compile(r"(?i)\.(?:xsl|xslt|css|html?|txt|pdf|png|jpe?g|gif|svg)\Z")
@@ -31,15 +32,13 @@ def read_archive(data: bytes, limits: ArchiveLimits = DEFAULT_LIMITS) -> Archive
         return Archive(problem=problem.slug, where=problem.where)
     names = tuple(files)
     try:
+        check_markup((octets for name, octets in files.items() if _is_xml(name, octets)), limits)
         submissions = _submissions(files, limits)
     except ArchiveProblem as problem:
         return Archive(problem=problem.slug, where=problem.where, files=names)
-    paths = {name.casefold(): name for name in files}
-    documents = tuple(
-        _document(described, paths, files, limits) for one in submissions for described in one.documents
-    )
+    documents = _documents(submissions, files)
     archive = Archive(
-        documents=documents,
+        documents=tuple(documents),
         patients=tuple(dict.fromkeys(patient for one in submissions for patient in one.patients)),
         files=names,
     )
@@ -77,12 +76,13 @@ def _submissions(files: dict[str, bytes], limits: ArchiveLimits) -> list[Submiss
             continue
         if len(octets) > limits.metadata_size:
             raise ArchiveProblem("xdm-too-large", name)
-        root = parse_xml(octets, limits, "xdm-malformed-metadata", name)
+        root = parse_xml(octets, "xdm-malformed-metadata", name)
         found.append(read_metadata(root, place["folder"], name))
     if not found:
         raise ArchiveProblem("xdm-no-metadata")
-    if not any(one.documents for one in found):
-        raise ArchiveProblem("xdm-no-document")
+    count = sum(len(one.documents) for one in found)
+    if not count or count > limits.entries:
+        raise ArchiveProblem("xdm-too-many" if count else "xdm-no-document")
     return found
 
 
@@ -94,42 +94,54 @@ def _path(described: Described) -> str:
     return f"{described.folder}/{uri}"
 
 
-def _document(
-    described: Described, paths: dict[str, str], files: dict[str, bytes], limits: ArchiveLimits
-) -> Document:
-    wanted = _path(described)
-    path = paths.get(wanted.casefold())
-    if path is None or not described.uri:
-        return Document(described, wanted, problem="xdm-missing-document")
-    octets = files[path]
+def _documents(submissions: list[Submission], files: dict[str, bytes]) -> Iterator[Document]:
+    """Each described document held against its file; a file that is described twice is read once."""
+    paths = {name.casefold(): name for name in files}
+    seen: set[str] = set()
+    for described in (described for one in submissions for described in one.documents):
+        wanted = _path(described)
+        path = paths.get(wanted.casefold())
+        if path is None or not described.uri:
+            yield Document(described, wanted, problem="xdm-missing-document")
+        elif path in seen:
+            yield Document(described, path, problem="xdm-duplicate")
+        else:
+            seen.add(path)
+            yield _document(described, path, files[path])
+
+
+def _document(described: Described, path: str, octets: bytes) -> Document:
     document = Document(described, path, size=len(octets))
     if described.size != str(len(octets)):
         return replace(document, problem="xdm-size")
     if described.hash != sha1(octets, usedforsecurity=False).hexdigest():
         return replace(document, problem="xdm-hash")
     try:
-        return replace(document, cda=_cda(octets, described.media_type, path, limits))
+        return replace(document, cda=_cda(octets, described.media_type, path))
     except ArchiveProblem as problem:
         return replace(document, problem=problem.slug)
 
 
-def _cda(octets: bytes, media_type: str, path: str, limits: ArchiveLimits) -> Cda | None:
+def _is_xml(path: str, octets: bytes) -> bool:
+    return path.lower().endswith(".xml") or looks_like_xml(octets)
+
+
+def _cda(octets: bytes, media_type: str, path: str) -> Cda | None:
     """The CDA header when the document is one: told by its content, whatever its description says."""
     said = media_type in _XML_TYPES or path.lower().endswith(".xml")
-    if not said and octets[:500].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"<":
+    if not said and not looks_like_xml(octets):
         return None
-    root = parse_xml(octets, limits, "xdm-malformed-cda", path)
+    if not looks_like_xml(octets):
+        raise ArchiveProblem("xdm-malformed-cda", path)
+    root = parse_xml(octets, "xdm-malformed-cda", path)
     return read_cda(root, path) if said or is_cda(root) else None
 
 
 def _first_problem(archive: Archive) -> tuple[str, str]:
-    named: set[str] = set()
     for document in archive.documents:
         if document.problem:
             return document.problem, document.path
-        if document.path in named:
-            return "xdm-duplicate", document.path
-        named.add(document.path)
+    named = {document.path for document in archive.documents}
     for name in archive.files:
         if name not in named and not _METADATA.match(name) and not _COMPANION.search(name):
             return "xdm-unnamed-file", name

@@ -60,7 +60,7 @@ def read_entries(data: bytes, limits: ArchiveLimits) -> dict[str, bytes]:
     """Every file of the archive, unpacked, by its name; raises `ArchiveProblem`."""
     entries, table = _table(data, limits)
     check_distinct([entry.name for entry in entries])
-    _measure(entries, limits)
+    _measure(entries, len(data), limits)
     files: dict[str, bytes] = {}
     position = 0
     for entry in sorted(entries, key=lambda one: one.start):
@@ -151,7 +151,7 @@ def _check_extra(extra: bytes, name: str) -> None:
         position += 4 + length
 
 
-def _measure(entries: list[Entry], limits: ArchiveLimits) -> None:
+def _measure(entries: list[Entry], packed: int, limits: ArchiveLimits) -> None:
     """Judge the sizes that are told, before anything is unpacked; `_unpack` holds the files to them."""
     total = 0
     for entry in entries:
@@ -162,6 +162,8 @@ def _measure(entries: list[Entry], limits: ArchiveLimits) -> None:
             raise ArchiveProblem("xdm-too-large", entry.name)
         if entry.is_folder and entry.size:
             raise ArchiveProblem("xdm-path", entry.name)
+    if total > limits.total_floor and total > limits.total_ratio * packed:
+        raise ArchiveProblem("xdm-bomb")
 
 
 def _extent(data: bytes, entry: Entry, table: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import getaddresses
 
@@ -22,6 +23,9 @@ from .record import Archive, Code, Document, PatientId, looks_like_ins
 
 GOOD, WARNING, BAD = "good", "warning", "problem"
 """Verdicts of a check; only the last one makes a message bad."""
+
+_UNREADABLE = (ValueError, LookupError, AttributeError, TypeError, AssertionError, MessageError)
+# what the standard library's parser raises on some malformed fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +153,8 @@ def _field(message: EmailMessage, name: str) -> str:
     """A field's text, empty when it is missing or cannot be parsed."""
     try:
         return str(message.get(name, "")).strip()
-    except (ValueError, IndexError, AttributeError, TypeError, LookupError):
-        return ""  # the standard library's parser raises on some malformed fields
+    except _UNREADABLE:
+        return ""
 
 
 def _files(message: EmailMessage) -> Iterator[tuple[Attachment, bytes]]:
@@ -158,13 +162,13 @@ def _files(message: EmailMessage) -> Iterator[tuple[Attachment, bytes]]:
         if part.is_multipart():
             continue
         try:
-            name = part.get_filename("") or ""
+            name = str(part.get_filename("") or "")
+            kind = part.get_content_type().lower()
             content = part.get_payload(decode=True)
-        except (ValueError, IndexError, AttributeError, TypeError, LookupError):
+        except _UNREADABLE:
             continue
         if isinstance(content, bytes):
-            base = name.replace("\\", "/").rpartition("/")[2].strip()
-            yield Attachment(part.get_content_type().lower(), base), content
+            yield Attachment(kind, name.replace("\\", "/").rpartition("/")[2].strip()), content
 
 
 def _patients(message: EmailMessage) -> frozenset[str]:

@@ -93,7 +93,7 @@ def _text(built: BuiltDocument) -> Entity:
 def _pdf(built: BuiltDocument) -> Entity:
     return Entity(
         (
-            ("Content-Type", "application/pdf"),
+            ("Content-Type", f'application/pdf; name="{ascii_line(without_accents(built.pdf_name))}"'),
             ("Content-Transfer-Encoding", "base64"),
             ("Content-Disposition", "attachment;\r\n " + _file_name(built.pdf_name)),
         ),
@@ -113,10 +113,9 @@ def _archive(built: BuiltDocument) -> Entity:
 
 
 def _file_name(name: str) -> str:
-    """Plain in ASCII; else in ASCII for old programs, then in UTF-8 in pieces of one line each (RFC 2231)."""
-    plain = f'filename="{ascii_line(without_accents(name))}"'
+    """Plain in ASCII; else in UTF-8 in pieces of one line each (RFC 2231)."""
     if name.isascii():
-        return plain
+        return f'filename="{name}"'
     octets = [
         f"%{octet:02X}" if octet > 126 or chr(octet) in _TO_ESCAPE else chr(octet) for octet in name.encode()
     ]
@@ -124,7 +123,7 @@ def _file_name(name: str) -> str:
     for start in range(0, len(octets), 20):
         sign = "utf-8''" if start == 0 else ""
         lines.append(f"filename*{start // 20}*={sign}{''.join(octets[start : start + 20])}")
-    return ";\r\n ".join((plain, *lines))
+    return ";\r\n ".join(lines)
 
 
 _TO_ESCAPE = frozenset(" %'()*<>@,;:\\\"/[]?=")

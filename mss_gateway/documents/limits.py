@@ -9,9 +9,10 @@ from dataclasses import dataclass
 class ArchiveLimits:
     """Bounds on what is read; sizes in octets after unpacking.
 
-    `ratio` counts from `ratio_floor` octets on. `markup` bounds the `<` of one XML file, `quotes` its quotation
-    marks: they bound the memory of the tree, which is a large multiple of the text otherwise. The parser itself bounds
-    the depth of elements (256 levels).
+    `entries` bounds the files, and the documents that are described. `ratio` counts for one file from `ratio_floor`
+    octets on, `total_ratio` for all from `total_floor` on. `markup` bounds the `<` of all XML files together,
+    `quotes` the quotation marks: they bound time and memory of the trees, which are a large multiple of the text
+    otherwise. The parser itself bounds the depth of elements (256 levels).
     """
 
     entries: int = 500
@@ -20,7 +21,9 @@ class ArchiveLimits:
     metadata_size: int = 4 * 1024 * 1024
     ratio: int = 100
     ratio_floor: int = 1024 * 1024
-    markup: int = 300_000
+    total_ratio: int = 40
+    total_floor: int = 16 * 1024 * 1024
+    markup: int = 600_000
     quotes: int = 3_000_000
 
 

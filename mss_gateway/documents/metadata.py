@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .problems import ArchiveProblem
 from .record import Code, Described, PatientId, Traits, patient_id
-from .xmlreading import Element, local_name, text_of
+from .xmlreading import Element, local_name
 
 SCHEMES = {
     "author": "93606bcf-9494-43ec-9b4e-a7748d1a838d",
@@ -133,7 +133,12 @@ def _add_slot(slots: dict[str, list[str]], slot: Element, where: str) -> None:
 
 
 def _values(slot: Element) -> list[str]:
-    return [text_of(one) for one in slot.iter() if local_name(one) == "value"]
+    """The values of a slot, not cut: no patient may stand beyond a limit."""
+    return [
+        " ".join("".join(map(str, one.itertext())).split())
+        for one in slot.iter()
+        if local_name(one) == "value"
+    ]
 
 
 def _uri(values: list[str]) -> str:

@@ -47,4 +47,4 @@ def pdf_name(checked: Checked) -> str:
     parts = [f"{request.written:%Y%m%d}", checked.type.label, birth_name(checked), first_name(checked)]
     if request.file_number:
         parts.append(request.file_number)
-    return "_".join(_UNFIT.sub(" ", part).strip() for part in parts) + ".pdf"
+    return "_".join(" ".join(_UNFIT.sub(" ", part).split()) for part in parts) + ".pdf"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from lxml import etree
 
@@ -23,7 +24,23 @@ _LONG = 100_000
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"
 
 
-def parse_xml(octets: bytes, limits: ArchiveLimits, slug: str, where: str) -> Element:
+def looks_like_xml(octets: bytes) -> bool:
+    """True when the first mark is `<`."""
+    return octets[:500].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+
+
+def check_markup(texts: Iterable[bytes], limits: ArchiveLimits) -> None:
+    """Bound elements and attributes of all XML of an archive before any tree is made; raises `ArchiveProblem`."""
+    markup = quotes = 0
+    for octets in texts:
+        markup += octets.count(b"<")
+        if len(octets) > limits.quotes - quotes:  # else there is no room for too many
+            quotes += octets.count(b'"') + octets.count(b"'")
+        if markup > limits.markup or quotes > limits.quotes:
+            raise ArchiveProblem("xdm-too-large")
+
+
+def parse_xml(octets: bytes, slug: str, where: str) -> Element:
     """The root element; raises `ArchiveProblem` with `slug`, or with the reason that this reader itself has.
 
     Encodings are a short list in which markup is ASCII, so that what is searched in octets here is what the
@@ -34,8 +51,6 @@ def parse_xml(octets: bytes, limits: ArchiveLimits, slug: str, where: str) -> El
     declared = _DECLARATION.match(octets.removeprefix(b"\xef\xbb\xbf")[:200])
     if b"\0" in octets or (declared and declared[1].lower() not in _ENCODINGS):
         raise ArchiveProblem(slug, where)
-    if octets.count(b"<") > limits.markup or _quotes(octets, limits.quotes) > limits.quotes:
-        raise ArchiveProblem("xdm-too-large", where)
     if len(octets) > _PLAIN_LIMIT:
         octets = _without_long_base64(octets)
     parser = etree.XMLParser(
@@ -52,11 +67,6 @@ def parse_xml(octets: bytes, limits: ArchiveLimits, slug: str, where: str) -> El
     except (etree.XMLSyntaxError, ValueError):
         raise ArchiveProblem(slug, where) from None
     return root
-
-
-def _quotes(octets: bytes, most: int) -> int:
-    """Quotation marks; not counted where there is no room for more than `most`."""
-    return octets.count(b'"') + octets.count(b"'") if len(octets) > most else 0
 
 
 def _without_long_base64(octets: bytes) -> bytes:

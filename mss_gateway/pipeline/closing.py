@@ -19,7 +19,7 @@ from mss_gateway.ports.records import (
     Part,
     TraceLine,
 )
-from mss_gateway.ports.store import Channels, Deliveries, DirectoryRows, StaleChannel, StoreError
+from mss_gateway.ports.store import Channels, Deliveries, DirectoryRows, StaleChannel
 from mss_gateway.rules.actions import EndExchange, SayClosed
 from mss_gateway.rules.boxes import silence_of
 from mss_gateway.rules.facts import Box, ChannelState
@@ -50,7 +50,7 @@ class Closer:
         while True:
             try:
                 await self.close_silent(time.time())
-            except StoreError as error:
+            except Exception as error:  # of the store, or of ours: the next look is for all of them
                 self.log.fault(Event.STORE_FAULT, error)
             await asyncio.sleep(PAUSE)
 

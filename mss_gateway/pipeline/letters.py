@@ -17,7 +17,8 @@ from mss_gateway.rules import texts
 from mss_gateway.rules.actions import EndExchange, SayClosed
 from mss_gateway.rules.channel import CLOSED_KEYWORD, END_SUBJECT
 from mss_gateway.rules.exchange import EXCHANGES, SHARED_TYPES, box_name
-from mss_gateway.rules.facts import Party
+from mss_gateway.rules.facts import Party, Place
+from mss_gateway.rules.recipients import GONE
 
 from .bodies import prepare_body
 from .spool import header_size
@@ -70,6 +71,15 @@ class Occasion:
 
     at: float
     message_id: str | None = None
+
+
+def untold(to: Party) -> str:
+    """Why nobody can be told there any more: a slug of `rules.meanings.WITHHELD_REASONS`, empty when somebody can."""
+    if to.box is not None:
+        return "sender-gone" if to.box.state in GONE else ""
+    if to.place in (Place.TRUSTED, Place.PATIENT_REMOTE):
+        return ""
+    return "sender-outside" if to.place is Place.OUTSIDE else "sender-gone"
 
 
 async def report_part(octets: bytes, to: Party, at: float, stationery: Stationery) -> Part:

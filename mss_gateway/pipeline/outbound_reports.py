@@ -15,18 +15,16 @@ from mss_gateway.ports.outbox import Claimed
 from mss_gateway.ports.records import Delivery, Part, TraceLine
 from mss_gateway.rules import dsn_texts
 from mss_gateway.rules.dsn_texts import Missed
-from mss_gateway.rules.facts import BoxState, Party, Place
+from mss_gateway.rules.facts import Party
 from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.retry import GiveUp, RetryOptions, WaitUntil
 
-from .letters import Occasion, Stationery, Told, delivery_report
+from .letters import Occasion, Stationery, Told, delivery_report, untold
 from .outcomes import Timeline, Verdict, settled
 
 MAX_RETURNED = 5 * 1024 * 1024
 """Octets of a text given back with RET=FULL; of a larger one the header goes back (RFC 3461 section 4.3)."""
 
-_GONE = frozenset({BoxState.CLOSED, BoxState.PURGED})
-_ELSEWHERE = frozenset({Place.TRUSTED, Place.PATIENT_REMOTE})
 _UNLESS_SAID = frozenset({Notify.FAILURE, Notify.DELAY})  # RFC 3461 section 4.1, without NOTIFY
 
 
@@ -102,11 +100,7 @@ async def _sender(letter: Claimed, book: AddressBook) -> Party | str:
     if facts.report is not None or (facts.auto_submitted and not facts.auto_generated):
         return "automatic-mail"
     party = await book.party(parse_address(letter.sender))
-    if party.box is not None:
-        return "sender-gone" if party.box.state in _GONE else party
-    if party.place in _ELSEWHERE:
-        return party
-    return "sender-outside" if party.place is Place.OUTSIDE else "sender-gone"
+    return untold(party) or party
 
 
 async def _report(

@@ -43,7 +43,7 @@ class Reader:
         header = Header(spooled.header)
         facts = replace(await self._gather.header(message_facts(header)), size=spooled.size)
         contents = Contents()
-        if patients and facts.report is None:  # a report is delivered as it is
+        if patients:
             limit = self._gather.house.patient_size
             contents = await look_inside(spooled, self._read_archive, limit, self._executor)
             facts = replace(facts, attachments=contents.attachments, archives=contents.archives)

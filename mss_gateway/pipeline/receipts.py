@@ -21,9 +21,10 @@ from mss_gateway.ports.store import Deliveries, Receipts, StaleReceipt, StoreErr
 from mss_gateway.rules import texts
 from mss_gateway.rules.ins import mask_text
 
-from .letters import Stationery, report_part
+from .letters import Stationery, report_part, untold
 
 RETRY = 30.0  # seconds until the next attempt when the store could not take an MDN
+RETRY_FAULT = 900.0  # seconds until one that could not be written is tried again, unless something else is opened
 BATCH = 100
 USER_AGENT = "mss-gateway"
 
@@ -41,6 +42,7 @@ class ReceiptWriter:
         self._stationery = stationery
         self._log = log
         self._awake = asyncio.Event()
+        self._unwritten: set[int] = set()  # receipts that the last look could not write
 
     def wake(self) -> None:
         """A message whose receipt is due has been opened."""
@@ -52,20 +54,37 @@ class ReceiptWriter:
         while True:
             await self._awake.wait()
             self._awake.clear()
+            pause = None
             try:
                 await self.write_due()
-            except StoreError as error:
+                pause = RETRY_FAULT if self._unwritten else None
+            except Exception as error:  # of the store, or of ours: neither may end the writing
                 self._log.fault(Event.STORE_FAULT, error)
+                pause = RETRY
+            if pause is not None:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), RETRY)
+                    await asyncio.wait_for(self._awake.wait(), pause)
                 self._awake.set()
 
     async def write_due(self) -> int:
-        """Write everything that is due now; return how many MDNs were written. Raises `StoreError`."""
+        """Write everything that is due now; return how many MDNs were written. Raises `StoreError`.
+
+        One that a fault of ours keeps from being written stays due and holds up no other.
+        """
         written = 0
-        while due := await self._store.opened(BATCH):
+        self._unwritten.clear()
+        while due := await self._store.opened(BATCH + len(self._unwritten)):
+            due = [one for one in due if one.id not in self._unwritten]
+            if not due:
+                break
             for opened in due:
-                written += await self._write(opened)
+                try:
+                    written += await self._write(opened)
+                except StoreError:
+                    raise
+                except Exception as error:
+                    self._log.fault(Event.GATEWAY_FAULT, error)
+                    self._unwritten.add(opened.id)
         return written
 
     async def _write(self, opened: Opened) -> bool:
@@ -91,6 +110,9 @@ class ReceiptWriter:
             return Delivery(
                 (), trace=(*lines, line(now, "discarded", reason="receipt-address")), answered=(opened.id,)
             )
+        if reason := untold(to):
+            withheld = line(now, "report-withheld", reason=reason)
+            return Delivery((), trace=(*lines, withheld), answered=(opened.id,))
         subject = texts.RECEIPT_SUBJECT.format(subject=facts.subject)
         head = self._stationery.letterhead(opened.notify, subject, now, facts.message_id)
         zone = timezone(timedelta(minutes=self._stationery.offset(opened.opened_at)))

@@ -54,8 +54,8 @@ class Outcome:
     `recipient` is the one of the letter; `reason` a stable slug (`sent`, `no-mx`, `null-mx`, `dns-failure`,
     `connect-refused`, `connect-timeout`, `no-starttls`, `tls-failure`, a slug of `trust.refusals`, `dn-not-listed`,
     `peer-temporary`, `peer-refused`, `peer-needs-smtputf8`, `peer-needs-8bitmime`, `too-large-for-peer`,
-    `bare-line-end`, `peer-broke-protocol`, `lost-after-data`, `lost`, `timeout`, `letter-incomplete`);
-    `text` is the peer's reply in one line or our own sentence, INS masked;
+    `bare-line-end`, `peer-distrusts-us`, `peer-broke-protocol`, `lost-after-data`, `lost`, `timeout`,
+    `letter-incomplete`); `text` is the peer's reply in one line or our own sentence, INS masked;
     `status` an RFC 3463 code; `remote_mta` the host reached; `relays_dsn` tells that the peer promised RFC 3461.
     """
 

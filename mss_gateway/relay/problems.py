@@ -10,12 +10,14 @@ from mss_gateway.rules.ins import mask_text
 
 MAX_TEXT = 400
 """Characters of a peer's text that are kept."""
-_LOOKED_AT = 4 * MAX_TEXT
+_LOOKED_AT = (
+    2 * MAX_TEXT
+)  # masking only lengthens: what is cut here cannot be an INS half shown, nor cost much
 
 
 def one_line(text: str) -> str:
     """Return `text` in one line of at most `MAX_TEXT` printable characters, INS masked."""
-    plain = " ".join(text[:_LOOKED_AT].split())
+    plain = " ".join(text.split())[:_LOOKED_AT]
     if not plain.isprintable():
         plain = "".join([char if char.isprintable() else "?" for char in plain])
     return mask_text(plain)[:MAX_TEXT]
@@ -54,6 +56,14 @@ class RelayProblem(GatewayError):
     def outcome(self, recipient: Recipient) -> Outcome:
         """The outcome of one recipient."""
         return Outcome(recipient, self.fate, self.reason, self.text, self.status, self.host)
+
+
+def distrusted(reply: Reply, recipient: Recipient, host: str) -> Outcome:
+    """A security refusal of MAIL: it is about our certificate or our sender's domain, as the peer's list and CRLs see
+    them today. A refusal for a trust reason is tried again (TRU-5).
+    """
+    status = f"4{(reply.enhanced or '5.7.1')[1:]}"
+    return Outcome(recipient, Fate.TRY_LATER, "peer-distrusts-us", said(reply), status, host)
 
 
 def refused(reply: Reply, recipient: Recipient, host: str) -> Outcome:

@@ -30,7 +30,7 @@ from mss_gateway.protocol.smtp import (
 from .connection import Connection
 from .content import PIECE, Content
 from .options import RelayDeadlines
-from .problems import RelayProblem, refused, said
+from .problems import RelayProblem, distrusted, refused, said
 
 
 class Interrupted(RelayProblem):
@@ -100,8 +100,7 @@ class Transaction:
             if isinstance(event, RecipientAnswered):
                 self._recipient(event, chosen.places[event.index])
             elif isinstance(event, SenderAnswered):
-                if not event.reply.positive:
-                    self._refuse(event.reply, chosen.places)
+                self._sender(event.reply, chosen.places)
             elif isinstance(event, ContentWanted):
                 self._message(await self._send(content))
                 return
@@ -113,6 +112,13 @@ class Transaction:
             else:
                 self._message(event)
                 return
+
+    def _sender(self, reply: Reply, places: Iterable[int]) -> None:
+        if reply.code >= 500 and (reply.enhanced or "").startswith("5.7."):
+            for place in places:
+                self._outcomes[place] = distrusted(reply, self._recipients[place], self._host)
+        elif not reply.positive:
+            self._refuse(reply, places)
 
     def _recipient(self, event: RecipientAnswered, place: int) -> None:
         if event.reply.positive:

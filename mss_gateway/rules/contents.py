@@ -1,4 +1,4 @@
-"""What a message to a patient may hold (PAT-5, INS-6), and where its answers may go (BAL-8)."""
+"""What a message to a patient may hold (PAT-5, INS-6), and where its answers may go (BAL-8, CHN-1)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,25 @@ from .attachments import kind_of
 from .facts import ArchiveFacts, CallerKind, Facts, MessageFacts
 from .senders import PATIENT_PLACES
 
+MAX_REPLY_TO = 20
+"""Addresses that a patient may be asked to answer to: each is a channel, and its end a message to the patient."""
+
+_OF_REPORTS = frozenset(
+    {
+        "message/delivery-status",
+        "message/disposition-notification",
+        "message/global-delivery-status",
+        "message/global-disposition-notification",
+        "message/global-headers",
+        "text/rfc822-headers",
+    }
+)
+_RETURNED = frozenset({"message/rfc822", "message/global"})  # the whole original, with RET=FULL
+
 
 def _to_patient(facts: Facts) -> MessageFacts | None:
-    """The message when it goes to a patient's own address and is no report."""
-    if facts.message is None or facts.message.report is not None or facts.caller.kind is CallerKind.GATEWAY:
+    """The message when it goes to a patient's own address. A report is held to the same: its shape is easily borrowed."""
+    if facts.message is None or facts.caller.kind is CallerKind.GATEWAY:
         return None
     if facts.recipient is None or facts.recipient.place not in PATIENT_PLACES:
         return None
@@ -36,10 +51,28 @@ def patient_attachments(facts: Facts) -> Refuse | None:
     if message is None:
         return None
     for attachment in message.attachments:
+        if _of_report(facts, message, attachment.media_type):
+            continue
         if kind_of(attachment) not in facts.house.patient_attachments:
             public = texts.PATIENT_ATTACHMENT.format(type=attachment.media_type[:80])
             return Refuse(550, "5.6.1", public, "patient-attachment")
     return None
+
+
+def _of_report(facts: Facts, message: MessageFacts, media_type: str) -> bool:
+    """The parts that a report is made of (RFC 3464, RFC 8098); a whole message comes back from operators alone."""
+    if message.report is None:
+        return False
+    returned = facts.sender is None and facts.caller.kind is CallerKind.OPERATOR
+    return media_type in _OF_REPORTS or (returned and media_type in _RETURNED)
+
+
+def reply_to_many(facts: Facts) -> Refuse | None:
+    """CHN-1, CHN-8: a patient answers a person or an office, not a crowd."""
+    message = _to_patient(facts)
+    if message is None or len(message.reply_to) <= MAX_REPLY_TO:
+        return None
+    return Refuse(550, "5.7.1", texts.REPLY_TO_MANY.format(most=MAX_REPLY_TO), "reply-to-many")
 
 
 def reply_to_unfit(facts: Facts) -> Refuse | None:

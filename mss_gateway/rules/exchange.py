@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from .actions import Action, AlertPatient, EndExchange, FileCopy, InExchange, SayClosed, WarnNearMiss
+from .bounces import may_report
 from .channel import CLOSED_KEYWORD, END_SUBJECT, Mark, answering_bal, mark
 from .facts import Box, BoxType, CallerKind, ChannelState, Facts, Party, Place
 from .senders import PATIENT_PLACES, from_patient
@@ -54,11 +55,12 @@ def consequences(facts: Facts) -> Iterator[Action]:
         return
     if recipient.box is not None and recipient.box.alert and recipient.place is Place.PATIENT_HOSTED:
         yield AlertPatient(recipient.box.id)
-    if sender is None or message.report is not None:
+    if sender is None:
         return
     if recipient.place in PATIENT_PLACES:
-        yield from _to_patient(facts)
-    elif from_patient(facts):
+        if message.report is None:
+            yield from _to_patient(facts)
+    elif from_patient(facts):  # in any shape: a patient's own reports have no sender (RFC 8098 section 3)
         yield InExchange(sender.address.key, recipient.address.key)
         box = recipient.box
         if box is not None and box.auto_close == "answer" and facts.channel.state is ChannelState.OPEN:
@@ -87,7 +89,7 @@ def _to_patient(facts: Facts) -> Iterator[Action]:
         return
     if box.auto_close == "send":
         yield _end(recipient, box, bals, "auto-send")
-    elif facts.house.near_miss_notice and looks_like_end(message.subject):
+    elif facts.house.near_miss_notice and may_report(facts) and looks_like_end(message.subject):
         yield WarnNearMiss(patient)
 
 

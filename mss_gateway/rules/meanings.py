@@ -90,6 +90,7 @@ REMEDIES: dict[str, str] = {
     "from-dn-mismatch": _LIST,
     "dn-not-listed": _LIST,
     "reply-to-unfit": "Let Reply-To name an open PER, ORG or CAB mailbox.",
+    "reply-to-many": "Let Reply-To name one mailbox, such as that of the office.",
     "patient-size": "Send less, or in several messages.",
     "patient-attachment": "Send the document as a PDF.",
     "mail-loop": "Look for two forwardings that point at each other.",

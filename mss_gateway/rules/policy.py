@@ -44,6 +44,7 @@ MESSAGE_RULES: tuple[Rule, ...] = (
     senders.reply_to,  # BAL-6
     senders.reply_to_patient,  # CHN-7
     senders.repeated_fields,  # CHN-1, CHN-3, CHN-4
+    contents.reply_to_many,  # CHN-1, CHN-8
     contents.reply_to_unfit,  # BAL-8, CHN-1
     contents.patient_size,  # PAT-5
     contents.patient_attachments,  # PAT-5

@@ -16,6 +16,7 @@ REASONS: dict[str, str] = {
     "reply-to-outside": "BAL-6: Reply-To leads out of MSSanté",
     "reply-to-patient": "CHN-7: Reply-To would lead a patient's matter to another patient",
     "reply-to-unfit": "BAL-8, CHN-1: Reply-To names no open PER, ORG or CAB mailbox",
+    "reply-to-many": "CHN-1, CHN-8: Reply-To names more addresses than a patient may answer",
     "patient-size": "PAT-5: the message is larger than a patient may receive",
     "patient-attachment": "PAT-5: a kind of file that a patient may not receive",
     "identity-unknown": "INS-5: the patient's identity is not in the registry",

@@ -111,6 +111,7 @@ _SAID_BY: dict[str, str] = {
     "reply-to-outside": "reply-to",
     "reply-to-patient": "reply-to-patient",
     "reply-to-unfit": "reply-to-unfit",
+    "reply-to-many": "reply-to-many",
     "field-repeated": "repeated-fields",
     "outside-trust-space": "outside",
     "patient-to-outside": "outside",

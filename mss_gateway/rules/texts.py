@@ -47,6 +47,9 @@ REPLY_TO_UNFIT = (
 )
 """BAL-8."""
 
+REPLY_TO_MANY = "Un patient répond à {most} adresses au plus (Reply-To)"
+"""CHN-1; `most` is a number."""
+
 IDENTITY_NOT_QUALIFIED = (
     "L'identité de ce patient n'est pas qualifiée : son INS ne peut pas être utilisé pour lui écrire"
 )

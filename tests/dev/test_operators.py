@@ -103,6 +103,21 @@ def _neighbour_of(parent: int) -> int:
     raise LookupError("no neighbour")
 
 
+def test_a_killed_parent_takes_its_children_along(tmp_path: Path) -> None:
+    """SIGKILL leaves no process that would hold the ports of the next start."""
+    base = base_port()
+    command = [*DEV, "--json", "--state", str(tmp_path), "--base-port", str(base)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as dev:
+        assert dev.stdout is not None
+        assert dev.stdout.readline()
+        dev.kill()
+        dev.wait(60)
+    limit = time.monotonic() + 30
+    while any(listens(host, base) for host in (OURS, THEIRS, NEIGHBOURS)):
+        assert time.monotonic() < limit, "somebody still listens"
+        time.sleep(0.05)
+
+
 def test_a_port_that_is_taken_is_said_so(tmp_path: Path) -> None:
     """The process that cannot listen is named, and nothing stays up."""
     base = base_port()

@@ -144,6 +144,13 @@ def test_a_file_that_grows_beyond_measure_is_refused() -> None:
     assert slug(raw_zip(Raw(b"A", zeros, method=8))) == "xdm-bomb"
 
 
+def test_many_files_that_grow_a_little_each_are_refused() -> None:
+    """Each is small enough; together they are not."""
+    entries = [Raw(b"%d.TXT" % number, b"\0" * 1_000_000, method=8) for number in range(18)]
+    assert slug(raw_zip(*entries)) == "xdm-bomb"
+    assert slug(raw_zip(*entries[:10])) == ""
+
+
 def test_a_file_that_lies_about_its_size_is_stopped_there() -> None:
     """The unpacking ends one octet after the size told."""
     assert slug(raw_zip(Raw(b"A", b"\0" * 9_000_000, method=8, size=100))) == "xdm-bomb"

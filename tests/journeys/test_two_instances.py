@@ -1,4 +1,4 @@
-"""A professional and a patient operator as two daemons behave as one gateway with both roles (RTE-2, issue line 1).
+"""A professional and a patient operator as two daemons behave as one gateway with both roles (RTE-2).
 
 Each scenario runs against both set-ups over real sockets and says in lines what it saw; both must say the lines that
 stand in the table.
@@ -30,9 +30,11 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 @pytest.fixture(scope="module")
-def one(gateway: GatewayProcess) -> Scene:
-    """One daemon with both roles."""
-    return Scene(gateway.handout)
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """One daemon with both roles, on a store that no other journey has written to."""
+    gateway = GatewayProcess(tmp_path_factory.mktemp("one"))
+    yield Scene(gateway.handout)
+    assert gateway.stop() == 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ TABLE = [
             CLOSED,
         ],
     ),
+    Row(plays.ended_behind_a_large_one, ("CHN-3", "CHN-9"), [TAKEN, TAKEN, CLOSED]),
     Row(plays.ended_by_header, ("CHN-4", "CHN-10"), [TAKEN, "INBOX: Dernier message $MSSClosed", CLOSED]),
     Row(
         plays.written_again,
@@ -165,6 +168,22 @@ TABLE = [
     Row(plays.never_told, ("RCP-1",), [KNOWN, TAKEN, "0 reports"]),
     Row(plays.success_told, ("RCP-1",), ["INBOX: Message distribué", "delivered 2.0.0"]),
     Row(plays.ended_by_hand, ("CHN-10",), ["INBOX: Fermé par l'exploitant $MSSClosed", CLOSED]),
+    Row(
+        plays.a_document,
+        ("INS-6", "RTE-2"),
+        [
+            TAKEN,
+            "True",
+            "['IHE_XDM.zip']",
+            "550 5.7.1 L'INS de METADATA.XML n'est pas celui du destinataire",
+            "550 5.7.1 Un message avec une archive IHE_XDM s'adresse a un seul patient",
+        ],
+    ),
+    Row(
+        plays.a_broken_document,
+        ("INS-6",),
+        ["550 5.7.1 L'archive IHE_XDM est illisible ou incoherente"],
+    ),
     Row(plays.too_large, ("PAT-5",), ["552 5.3.4 Message trop volumineux : un patient recoit au plus 25 Mo"]),
     Row(
         plays.wrong_kind,

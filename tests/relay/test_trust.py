@@ -250,6 +250,38 @@ async def test_a_kept_connection_is_checked_again_for_each_letter(world: World) 
     assert len(hooks.mail) == 2
 
 
+@pytest.mark.req("TRU-5")
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("550 5.7.1 your DN is not listed", (Fate.TRY_LATER, "peer-distrusts-us", "4.7.1")),
+        ("530 5.7.0 TLS first", (Fate.TRY_LATER, "peer-distrusts-us", "4.7.0")),
+        ("552 5.3.4 too large", (Fate.FAILED, "peer-refused", "5.3.4")),
+        ("550 no", (Fate.FAILED, "peer-refused", "5.0.0")),
+        ("451 4.7.1 later", (Fate.TRY_LATER, "peer-temporary", "4.7.1")),
+    ],
+)
+@pytest.mark.parametrize("keywords", [(), ("PIPELINING",)])
+async def test_a_refusal_of_the_sender_for_a_trust_reason_is_tried_again(
+    world: World, answer: str, expected: tuple[Fate, str, str], keywords: tuple[str, ...]
+) -> None:
+    """The peer's list may be older than ours; any other refusal counts as it stands, and the session goes on."""
+
+    async def play(script: Script) -> None:
+        await script.welcome(*keywords)
+        await script.hear("MAIL")
+        await script.say(answer)
+        if keywords:
+            await script.hear("RCPT", "DATA")
+            await script.say("503 5.5.1 no", "503 5.5.1 no")
+        await script.transaction()
+
+    async with scripted(world, play) as served, courier(world, options(served.port)) as ours:
+        assert only(await ours.deliver(letter())) == expected
+        assert only(await ours.deliver(letter()))[0] is Fate.SENT
+        assert served.connections == 1
+
+
 @pytest.mark.req("TRU-4", "TRU-5")
 async def test_one_connection_serves_the_domains_of_one_operator_only(world: World) -> None:
     """Reuse goes by host; the list decides by domain, and a domain not listed does not end what serves another."""

@@ -290,3 +290,33 @@ def ended_by_hand(scene: Scene) -> list[str]:
     scene.asked("channel.close", reason="essai", **pair)
     marked = scene.until(scene.patient, message, lambda found: "$MSSClosed" in found.flags)
     return [shown(marked), scene.submits(scene.patient, scene.answer(message))]
+
+
+def a_document(scene: Scene) -> list[str]:
+    """INS-6: an archive for the patient is read and passes; for another patient, or for two, it is refused."""
+    octets, other = scene.document(), scene.handout.patients.not_activated
+    message, me = wire.parsed(octets), scene.patient.address
+    passed = scene.submits_to(scene.doctor, octets, {me: ""})
+    stored = scene.arrived(scene.patient, message)
+    names = [part.get_filename() for part in stored.message.walk() if part.get_content_subtype() == "zip"]
+    wrong = scene.submits_to(scene.doctor, octets.replace(me.encode(), other.encode()), {other: ""})
+    several = scene.submits_to(scene.doctor, octets, {me: "", other: ""})
+    return [passed[-1], str(stored.octets.endswith(octets)), str(names), wrong[-1], several[-1]]
+
+
+def a_broken_document(scene: Scene) -> list[str]:
+    """INS-6: an archive that cannot be read is refused, whoever it is for."""
+    message = scene.to_patient("XDM/1.0/DDM+Bilan")
+    message.add_attachment(b"PK\x03\x04broken", maintype="application", subtype="zip", filename="IHE_XDM.zip")
+    return [scene.submits(scene.doctor, message)]
+
+
+def ended_behind_a_large_one(scene: Scene) -> list[str]:
+    """CHN-9: [FIN] does not overtake the large message sent just before it, which would open the channel again."""
+    large, end = scene.to_patient("Imagerie"), scene.to_patient("[FIN]")
+    pdf = b"%PDF-1.4" + bytes(12 * 1024 * 1024)
+    large.add_attachment(pdf, maintype="application", subtype="pdf", filename="imagerie.pdf")
+    said = [scene.submits(scene.doctor, message) for message in (large, end)]
+    for message in (large, end):
+        scene.arrived(scene.patient, message)
+    return [*said, scene.submits(scene.patient, scene.answer(large))]

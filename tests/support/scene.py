@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from typing import Any
 
 from mss_gateway.dev import wire
 from mss_gateway.dev.handout import Account, Handout
-from mss_gateway.dev.provision import NAMES
+from mss_gateway.dev.provision import NAMES, NATIONAL_ID, STRUCTURE
 from mss_gateway.dev.wire import Found
 from mss_gateway.ops.control import ask
+from tests.support.journeys import ran
 
 STORED = re.compile(r"(?<=Stored) as \w+")
 
@@ -90,6 +92,20 @@ class Scene:
     def arrived(self, account: Account, message: EmailMessage, *, opened: bool = False) -> Found:
         """The message once it is there; raises LookupError when it does not come."""
         return wire.awaited(self.handout, account, "Message-ID", str(message["Message-ID"]), opened=opened)
+
+    def document(self, *options: str) -> bytes:
+        """A message of the doctor to the patient with an IHE_XDM archive, as `document send` builds it."""
+        folder = Path(self.handout.state)
+        pdf, file = folder / "page.pdf", folder / f"{uuid.uuid4()}.eml"
+        pdf.write_bytes(b"%PDF-1.4\n%%EOF\n")
+        words = [sys.executable, "-m", "mss_gateway", "document", "send", str(pdf), "--output", str(file)]
+        words += ["--from", self.doctor.address, "--to", self.patient.address, "--type", "11502-2"]
+        words += ["--title", "Bilan", "--author-family", "EXEMPLE", "--author-given", "Médecin"]
+        words += ["--author-id", NATIONAL_ID, "--structure", "Clinique Exemple", "--structure-id", STRUCTURE]
+        words += ["--config", str(folder / "gateway.toml"), *options]
+        status, said = ran(words)
+        assert status == 0, said
+        return file.read_bytes()
 
     def asked(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """What the professionals' gateway answers to an operation; raises `OperationRefused`."""
