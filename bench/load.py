@@ -6,6 +6,7 @@ the clock runs. MAIL, RCPT and DATA go out in one write, as both servers announc
 
 from __future__ import annotations
 
+import base64
 import gc
 import os
 import pickle
@@ -27,7 +28,7 @@ _FINAL = re.compile(rb"^\d{3}(?: |\r)", re.MULTILINE)
 
 
 class Peer:
-    """One SMTP session over STARTTLS with the client certificate; raises OSError when the server goes away."""
+    """One SMTP session over STARTTLS, with client certificate or login; raises OSError when the server goes away."""
 
     def __init__(self, target: Target, context: ssl.SSLContext) -> None:
         self._plain = socket.create_connection((HOST, target.smtp_port), ANSWER_SECONDS)
@@ -43,6 +44,16 @@ class Peer:
         self._socket.sendall(b"EHLO bench.example\r\n")
         if b"PIPELINING" not in self._answers(1):
             raise OSError("the server does not announce PIPELINING, the load would be unfair")
+        if target.account:
+            self._log_in(target)
+
+    def _log_in(self, target: Target) -> None:
+        """AUTH PLAIN (RFC 4616)."""
+        told = base64.b64encode(f"\0{target.account}\0{target.secret}".encode())
+        self._socket.sendall(b"AUTH PLAIN " + told + b"\r\n")
+        reply = self._answers(1)
+        if not reply.startswith(b"235"):
+            raise OSError(f"no login: {reply.decode(errors='replace').strip()}")
 
     def send(self, message: Message) -> None:
         """Deliver one message; raises OSError unless it was accepted with 250."""
@@ -184,7 +195,7 @@ def _child(target: Target, messages: Sequence[Message], plan: Plan, ends: Ends) 
 
 
 def _send_kept(target: Target, messages: Sequence[Message], seconds: float, share: Share, ends: Ends) -> None:
-    peer = Peer(target, target.tls())
+    peer = Peer(target, target.tls(client=not target.account))
     ends.pass_gate()
     cpu, until = time.process_time(), time.perf_counter() + seconds
     before = time.perf_counter()
@@ -205,7 +216,7 @@ def _send_kept(target: Target, messages: Sequence[Message], seconds: float, shar
 def _send_fresh(
     target: Target, messages: Sequence[Message], seconds: float, share: Share, ends: Ends
 ) -> None:
-    context = target.tls()  # no session is offered again: each handshake is a full one
+    context = target.tls(client=not target.account)  # no session is offered again: each handshake is a full one
     ends.pass_gate()
     cpu, until = time.process_time(), time.perf_counter() + seconds
     try:

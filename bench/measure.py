@@ -67,20 +67,27 @@ def run(system: System, case: Case, seconds: float) -> Figures:
         if isinstance(system, Sink):
             return _measure_sink(system, target, case, seconds)
         with Mailbox(target) as mailbox:
-            warm = Load(target, build(target, WARM, WARM_SIZE, "warm"), Plan(case.fresh, seconds))
-            warm.go()
-            while not warm.wait(LOOK_SECONDS):
-                pass
-            seen = summarise(warm.started, warm.shares).accepted
-            _await(mailbox, seen, seconds)
-            return _measure(system, target, mailbox, case, seen, seconds)
+            seen = warm(target, mailbox, case, seconds)
+            return loaded(system, target, mailbox, case, seen, seconds)
     finally:
         system.stop()
 
 
-def _measure(
+def warm(target: Target, mailbox: Mailbox, case: Case, seconds: float, over: int = 0) -> int:
+    """Send what is not counted, over what lies there already, and wait until it is seen; return how many are there."""
+    load = Load(target, build(target, WARM, WARM_SIZE, "warm"), Plan(case.fresh, seconds))
+    load.go()
+    while not load.wait(LOOK_SECONDS):
+        pass
+    seen = over + summarise(load.started, load.shares).accepted
+    _await(mailbox, seen, seconds)
+    return seen
+
+
+def loaded(
     system: System, target: Target, mailbox: Mailbox, case: Case, before: int, seconds: float
 ) -> Figures:
+    """Send a case to a system that runs, over what lies in the mailbox `before`."""
     messages = build(target, case.messages, case.size, case.name.replace(" ", "-"))
     roots = system.roots()
     load = Load(target, messages, Plan(case.fresh, seconds))

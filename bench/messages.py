@@ -11,7 +11,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a load goes and where it is read: ports of 127.0.0.1, PEM files, one envelope, one IMAP login."""
+    """Where a load goes and where it is read: ports of 127.0.0.1, PEM files, one envelope, one IMAP login.
+
+    With an `account` the load is a submission: that login, its password and no client certificate.
+    """
 
     smtp_port: int
     imap_port: int
@@ -22,6 +25,8 @@ class Target:
     recipient: str
     login: str
     password: str = field(repr=False)
+    account: str = ""
+    secret: str = field(default="", repr=False)
 
     def tls(self, *, client: bool = True) -> ssl.SSLContext:
         """A TLS 1.3 context that trusts the CA and presents the client certificate."""

@@ -126,7 +126,7 @@ class Gateway:
         folder.mkdir(parents=True)
         self._log = folder / "gateway.log"
         state = folder / "state"
-        command = [str(GATEWAY), "dev", "--json", "--state", str(state), "--base-port", str(_base_port())]
+        command = [str(GATEWAY), "dev", "--one", "--json", "--state", str(state), "--base-port", str(base_port())]
         self._daemon = Daemon("mss-gateway", command, self._log)
         self._said = 0
 
@@ -213,7 +213,7 @@ class Sink:
         return True
 
 
-def _base_port() -> int:
+def base_port() -> int:
     """A port from which on a row of ports is free."""
     for base in range(21000, 30000, PORTS_OF_GATEWAY):
         sockets = [socket.socket() for _ in range(PORTS_OF_GATEWAY)]

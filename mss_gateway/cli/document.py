@@ -261,6 +261,7 @@ async def _submit(
     try:
         await client.connect()
         if door.certificate:
+            await client.ehlo()  # a raw command does not say it by itself
             answer = await client.execute_command(b"AUTH", b"EXTERNAL", b"=")
             if answer.code != 235:
                 raise aiosmtplib.SMTPAuthenticationError(answer.code, answer.message)

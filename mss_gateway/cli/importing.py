@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from mss_gateway.rules.ins import mask_text
 
 from .call import actor, settings_of
-from .output import console, fail, show_json
+from .output import console, fail, show_json, visible
 from .tabular import BadTable, Columns, Line, rows
 
 SOME_REFUSED = 7
@@ -111,8 +111,9 @@ def _tell(outcome: Outcome, dry_run: bool) -> None:
     out = console()
     for title, colour, lines in (("refused", "red", outcome.refused), ("kept", "yellow", outcome.warned)):
         for line in lines[:SHOWN]:
+            sentence, reason = escape(visible(line["sentence"])), escape(line["reason"])
             out.print(
-                f"[{colour}]line {line['line']}[/] {title}: {escape(line['sentence'])} \\[{escape(line['reason'])}]",
+                f"[{colour}]line {line['line']}[/] {title}: {sentence} \\[{reason}]",
                 soft_wrap=True,
             )
         if len(lines) > SHOWN:

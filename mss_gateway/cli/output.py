@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+_SPACES = "\u00a0\u202f"  # what French texts put before a colon; a terminal obeys neither
+
 CONFIG_ERROR = 1
 """Exit code for a configuration that cannot be used; the others stand in `ops.operation`."""
 
@@ -21,7 +23,8 @@ def fail(sentence: str, exit_code: int, *, reason: str = "", as_json: bool = Fal
     if as_json:
         typer.echo(json.dumps({"error": sentence, "reason": reason, "exit": exit_code}, ensure_ascii=False))
     else:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]✗[/] {escape(sentence)}")
+        out = Console(stderr=True, highlight=False, soft_wrap=True)
+        out.print(f"[bold red]✗[/] {escape(visible(sentence))}")
     raise typer.Exit(exit_code)
 
 
@@ -72,4 +75,14 @@ def cell(name: str, value: Any) -> str:
         return ", ".join(cell("", item) for item in value)
     if isinstance(value, dict):
         return " ".join(f"{key}={cell(key, item)}" for key, item in value.items())
-    return str(value)
+    return visible(value)
+
+
+def visible(value: object) -> str:
+    """A text of somebody else's without what a terminal would obey."""
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or letter in _SPACES else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from .output import console
+from .output import console, visible
 
 MARKS = {
     "good": ("✓", "green"),
@@ -146,14 +146,6 @@ def phrase(name: str, value: str | int) -> str:
         return "its time has run out" if value else ""
     name = "from" if name == "peer" else visible(name).replace("_", " ")
     return f"{name} {visible(value)}"
-
-
-def visible(value: object) -> str:
-    """A text of somebody else's without what a terminal would obey."""
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def octets(size: int) -> str:

@@ -24,8 +24,11 @@ _XML_TYPES = frozenset(
 )
 
 
-def read_archive(data: bytes, limits: ArchiveLimits = DEFAULT_LIMITS) -> Archive:
-    """Read an archive of any origin; what is wrong with it stands in `problem`. Never raises."""
+def read_archive(data: bytes, limits: ArchiveLimits = DEFAULT_LIMITS, *, inside: bool = False) -> Archive:
+    """Read an archive of any origin; what is wrong with it stands in `problem`. Never raises.
+
+    `inside` keeps the base64 of the files in CDAs of level N1, which the gate has no use for.
+    """
     try:
         files = read_entries(data, limits)
     except ArchiveProblem as problem:
@@ -36,7 +39,7 @@ def read_archive(data: bytes, limits: ArchiveLimits = DEFAULT_LIMITS) -> Archive
         submissions = _submissions(files, limits)
     except ArchiveProblem as problem:
         return Archive(problem=problem.slug, where=problem.where, files=names)
-    documents = _documents(submissions, files)
+    documents = _documents(submissions, files, inside)
     archive = Archive(
         documents=tuple(documents),
         patients=tuple(dict.fromkeys(patient for one in submissions for patient in one.patients)),
@@ -94,7 +97,7 @@ def _path(described: Described) -> str:
     return f"{described.folder}/{uri}"
 
 
-def _documents(submissions: list[Submission], files: dict[str, bytes]) -> Iterator[Document]:
+def _documents(submissions: list[Submission], files: dict[str, bytes], inside: bool) -> Iterator[Document]:
     """Each described document held against its file; a file that is described twice is read once."""
     paths = {name.casefold(): name for name in files}
     seen: set[str] = set()
@@ -107,17 +110,17 @@ def _documents(submissions: list[Submission], files: dict[str, bytes]) -> Iterat
             yield Document(described, path, problem="xdm-duplicate")
         else:
             seen.add(path)
-            yield _document(described, path, files[path])
+            yield _document(described, path, files[path], inside)
 
 
-def _document(described: Described, path: str, octets: bytes) -> Document:
+def _document(described: Described, path: str, octets: bytes, inside: bool) -> Document:
     document = Document(described, path, size=len(octets))
     if described.size != str(len(octets)):
         return replace(document, problem="xdm-size")
     if described.hash != sha1(octets, usedforsecurity=False).hexdigest():
         return replace(document, problem="xdm-hash")
     try:
-        return replace(document, cda=_cda(octets, described.media_type, path))
+        return replace(document, cda=_cda(octets, described.media_type, path, inside))
     except ArchiveProblem as problem:
         return replace(document, problem=problem.slug)
 
@@ -126,7 +129,7 @@ def _is_xml(path: str, octets: bytes) -> bool:
     return path.lower().endswith(".xml") or looks_like_xml(octets)
 
 
-def _cda(octets: bytes, media_type: str, path: str) -> Cda | None:
+def _cda(octets: bytes, media_type: str, path: str, inside: bool) -> Cda | None:
     """The CDA header when the document is one: told by its content, whatever its description says."""
     said = media_type in _XML_TYPES or path.lower().endswith(".xml")
     if not said and not looks_like_xml(octets):
@@ -134,7 +137,7 @@ def _cda(octets: bytes, media_type: str, path: str) -> Cda | None:
     if not looks_like_xml(octets):
         raise ArchiveProblem("xdm-malformed-cda", path)
     root = parse_xml(octets, "xdm-malformed-cda", path)
-    return read_cda(root, path) if said or is_cda(root) else None
+    return read_cda(root, path, inside=inside) if said or is_cda(root) else None
 
 
 def _first_problem(archive: Archive) -> tuple[str, str]:

@@ -20,7 +20,7 @@ def is_cda(root: Element) -> bool:
     return root.tag == ROOT
 
 
-def read_cda(root: Element, where: str) -> Cda:
+def read_cda(root: Element, where: str, *, inside: bool = True) -> Cda:
     """The header of a parsed CDA; raises `ArchiveProblem` when the root is another one.
 
     Every recordTarget counts, wherever it stands and whatever its namespace, so that no patient can hide from this
@@ -33,7 +33,7 @@ def read_cda(root: Element, where: str) -> Cda:
     ]
     target = root.find("h:recordTarget", _N)
     own = [] if target is None else _identifiers(target, "{urn:hl7-org:v3}patientRole/{urn:hl7-org:v3}id")
-    level, media_type, inside = _body(root)
+    level, media_type, content = _body(root, inside)
     return Cda(
         patients=tuple(dict.fromkeys(patients)),
         named=any(one.is_ins for one in own),
@@ -45,7 +45,7 @@ def read_cda(root: Element, where: str) -> Cda:
         confidentiality=tuple(_code(one) for one in root.findall("h:confidentialityCode", _N)),
         level=level,
         media_type=media_type,
-        inside=inside,
+        inside=content,
     )
 
 
@@ -107,8 +107,8 @@ def _qualified(patient: Element, name: str, qualifier: str | None) -> str:
     return ""
 
 
-def _body(root: Element) -> tuple[str, str, str]:
-    """Level, and for N1 the media type and base64 of the file inside."""
+def _body(root: Element, keep: bool) -> tuple[str, str, str]:
+    """Level, and for N1 the media type of the file inside, with its base64 when that is to be kept."""
     component = root.find("h:component", _N)
     if component is None:
         return "", "", ""
@@ -117,5 +117,5 @@ def _body(root: Element) -> tuple[str, str, str]:
     text = component.find("h:nonXMLBody/h:text", _N)
     if text is None:
         return "", "", ""
-    inside = (text.text or "") if text.get("representation", "").upper() == "B64" else ""
-    return "N1", text.get("mediaType", "").lower(), inside
+    encoded = text.get("representation", "").upper() == "B64"
+    return "N1", text.get("mediaType", "").lower(), (text.text or "") if keep and encoded else ""

@@ -62,12 +62,13 @@ def read_entries(data: bytes, limits: ArchiveLimits) -> dict[str, bytes]:
     check_distinct([entry.name for entry in entries])
     _measure(entries, len(data), limits)
     files: dict[str, bytes] = {}
+    octets = memoryview(data)
     position = 0
     for entry in sorted(entries, key=lambda one: one.start):
         if entry.start != position:
             raise ArchiveProblem("xdm-overlap" if entry.start < position else "xdm-hidden", entry.name)
         first, position = _extent(data, entry, table)
-        content = _unpack(data[first : first + entry.packed], entry)
+        content = _unpack(octets[first : first + entry.packed], entry)
         if entry.is_folder:
             continue
         if names_archive(entry.name) or content.startswith(_SIGNS):
@@ -199,9 +200,9 @@ def _past_descriptor(data: bytes, after: int, entry: Entry, table: int) -> int:
     return after + _SUMS.size
 
 
-def _unpack(packed: bytes, entry: Entry) -> bytes:
+def _unpack(packed: memoryview, entry: Entry) -> bytes:
     if entry.method == _STORED:
-        content = packed
+        content = bytes(packed)
         if entry.packed != entry.size:
             raise ArchiveProblem("xdm-header", entry.name)
     else:

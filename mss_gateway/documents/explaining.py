@@ -46,7 +46,7 @@ def explain_message(octets: bytes) -> dict[str, object]:
     message = message_from_bytes(octets, policy=policy.default.clone(raise_on_defect=False))
     assert isinstance(message, EmailMessage)
     files = list(_files(message))
-    found = [read_archive(content) for attachment, content in files if is_archive(attachment)]
+    found = [read_archive(content, inside=True) for attachment, content in files if is_archive(attachment)]
     pdfs = [
         content
         for attachment, content in files

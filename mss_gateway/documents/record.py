@@ -59,7 +59,7 @@ class Cda:
     """The header of one CDA R2. `level` is `N1` (a file inside), `N3` (structured) or empty (no body).
 
     `patients` are all identifiers of every recordTarget; `named` tells that one of the first recordTarget is an INS.
-    `media_type` and `inside` are those of the file in a N1 body, still in base64.
+    `media_type` and `inside` are those of the file in a N1 body, still in base64; `inside` only when it was asked for.
     """
 
     patients: tuple[PatientId, ...] = ()

@@ -60,7 +60,7 @@ class PatientRows:
         state, reason = understood(parse_patient_state, row.get("state", ""))
         name, alert = " ".join(row.get("name", "").split()), row.get("alert", "")
         if alert:
-            checked(lambda: check_alert(alert, self._p.house))
+            checked(lambda: check_alert(alert, self._p.house, self._p.hosted))
         dry_run = flag(arguments, "dry_run")
         reason = reason or f"import {text(arguments, 'source', '')}".strip()
         before = await self._p.rows.box(address.key)

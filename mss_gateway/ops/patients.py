@@ -103,7 +103,7 @@ class PatientOperations:
         alert = text(arguments, "alert") if arguments.get("alert") is not None else None
         display = text(arguments, "display") if arguments.get("display") is not None else None
         if alert:
-            checked(lambda: check_alert(alert, self._house))
+            checked(lambda: check_alert(alert, self._house, self._p.hosted))
         if alert is None and display is None:
             raise OperationRefused("Say what to change: --alert or --name", "nothing-to-change", USAGE)
         choices = BoxChoices(display=display, alert_address=alert)

@@ -19,7 +19,7 @@ from mss_gateway.ports.records import (
     Part,
     TraceLine,
 )
-from mss_gateway.ports.store import Channels, Deliveries, DirectoryRows, StaleChannel
+from mss_gateway.ports.store import Channels, Deliveries, DirectoryRows, StaleChannel, StoreError
 from mss_gateway.rules.actions import EndExchange, SayClosed
 from mss_gateway.rules.boxes import silence_of
 from mss_gateway.rules.facts import Box, ChannelState
@@ -66,7 +66,7 @@ class Closer:
             if party.box is None:
                 continue
             while silent := await self.store.silent_channels(bal.key, now - days * DAY, BATCH):
-                done = sum([await self._end(channel, party.box, now) for channel in silent])
+                done = sum([await self._ended(channel, party.box, now) for channel in silent])
                 closed += done
                 if done < len(silent):
                     break  # somebody wrote meanwhile; the next look sees it
@@ -104,6 +104,16 @@ class Closer:
         except StaleChannel:
             return False  # written to in this moment: not silent any more
         return True
+
+    async def _ended(self, channel: Channel, box: Box, now: float) -> bool:
+        """End one; a fault of ours with it is no reason to leave the others open. Raises `StoreError`."""
+        try:
+            return await self._end(channel, box, now)
+        except StoreError:
+            raise
+        except Exception as error:
+            self.log.fault(Event.GATEWAY_FAULT, error)
+            return False
 
     async def close_by_hand(self, patient: Address, bal: Address, trace: TraceLine) -> Channel:
         """CHN-10: ops end an exchange; the patient is told, here or with the `[FIN]` that the other operator knows.

@@ -13,7 +13,7 @@ from mss_gateway.mail.spans import Text
 from mss_gateway.mail.structure import MimePart, scan_structure
 from mss_gateway.ports.documents import ReadArchive
 from mss_gateway.ports.records import SpoolFile
-from mss_gateway.rules.attachments import is_archive
+from mss_gateway.rules.attachments import is_archive, kind_of
 from mss_gateway.rules.facts import ArchiveFacts, Attachment
 
 from .bodies import open_text
@@ -25,7 +25,10 @@ ON_THE_LOOP = 64 * 1024  # octets of a text that are scanned without a thread
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What was found; `root` is the scanned structure, which the store's texts are made of without a second scan."""
+    """What was found, of files one of each kind.
+
+    `root` is the scanned structure, which the store's texts are made of without a second scan.
+    """
 
     root: MimePart | None = None
     attachments: tuple[Attachment, ...] = ()
@@ -33,20 +36,29 @@ class Contents:
 
 
 async def look_inside(
-    spooled: Spooled, read_archive: ReadArchive, limit: int, executor: Executor
+    spooled: Spooled,
+    read_archive: ReadArchive,
+    limit: int,
+    executor: Executor,
+    header: Header | None = None,
 ) -> Contents:
-    """Scan a message; archives of one larger than `limit` octets are left closed, since it is refused anyway."""
-    header = Header(spooled.header)
+    """Scan a message; archives of one larger than `limit` octets are left closed, since nobody asks for them.
+
+    `header` is that of the message when it was split before.
+    """
+    header = header or Header(spooled.header)
     value = header.first(b"content-type")
     kind = parse_content_type(value) if value else TEXT_PLAIN
     if not may_hold_files(kind, header.first(b"content-disposition")):
         return Contents()
+    closed = spooled.size > limit
     if isinstance(spooled.text, bytes) and len(spooled.text) <= ON_THE_LOOP:
-        return _look(header, Text(spooled.text), read_archive, closed=spooled.size > limit)
+        found = _look(header, Text(spooled.text), read_archive, closed=True)
+        # An archive of some kB may unpack into half a second of work: never on the loop.
+        if closed or not any(map(is_archive, found.attachments)):
+            return found
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(
-        executor, _look_apart, header, spooled.text, read_archive, spooled.size > limit
-    )
+    return await loop.run_in_executor(executor, _look_apart, header, spooled.text, read_archive, closed)
 
 
 def _look_apart(header: Header, text: bytes | SpoolFile, read_archive: ReadArchive, closed: bool) -> Contents:
@@ -56,15 +68,18 @@ def _look_apart(header: Header, text: bytes | SpoolFile, read_archive: ReadArchi
 
 def _look(header: Header, text: Text, read_archive: ReadArchive, *, closed: bool) -> Contents:
     root = scan_structure(header, text)
-    attachments: list[Attachment] = []
+    attachments: dict[tuple[str, str | None], Attachment] = {}
     archives: list[ArchiveFacts] = []
     for file in attached_files(root):
         attachment = Attachment(file.media_type, file.name)
-        attachments.append(attachment)
+        # Thousands of files of one kind are judged as one, once for each recipient.
+        attachments.setdefault((attachment.media_type, kind_of(attachment)), attachment)
         if closed or not is_archive(attachment):
             continue
         if len(archives) >= MAX_ARCHIVES:
             archives.append(ArchiveFacts(problem="xdm-too-many"))
-            break
+            closed = True  # the other files are looked at all the same
+            continue
         archives.append(read_archive(content_of(file.part, text)))
-    return Contents(root, tuple(attachments), tuple(archives))
+        closed = bool(archives[-1].problem)  # one that cannot be trusted is enough to say no
+    return Contents(root, tuple(attachments.values()), tuple(archives))

@@ -118,6 +118,7 @@ async def _message(draft: Draft, plan: Route, stationery: Stationery) -> Part:
     header = _prefix(draft, plan, stationery.hostname) + draft.spooled.header
     body = await prepare_body(header, draft.spooled.text, stationery.executor, draft.reading.root)
     sender = str(envelope.sender) if envelope.sender else ""
+    patients = {exchange.patient for exchange in plan.exchanges}
     return Part(
         body=body,
         received_at=draft.now,
@@ -126,7 +127,7 @@ async def _message(draft: Draft, plan: Route, stationery: Stationery) -> Part:
             *(_filed(draft, copy) for copy in plan.copies),
         ),
         outbox=tuple(
-            OutboxEntry(sender, recipient, envelope.ret, envelope.envid)
+            OutboxEntry(sender, recipient, envelope.ret, envelope.envid, recipient.address.key in patients)
             for recipients in plan.relay.values()
             for recipient in recipients
         ),

@@ -10,6 +10,8 @@ from mss_gateway.ports.directory import AddressBook
 from mss_gateway.ports.store import Channels, Identities
 from mss_gateway.rules.channel import Mark, answering_bal, mark
 from mss_gateway.rules.facts import (
+    ArchiveFacts,
+    Attachment,
     BoxType,
     Caller,
     ChannelFacts,
@@ -25,6 +27,8 @@ from mss_gateway.rules.recipients import GONE
 from mss_gateway.rules.senders import PATIENT_PLACES
 
 HOSTED_PLACES = (Place.HOSTED, Place.PATIENT_HOSTED)
+UNASKED = ChannelFacts()
+"""Of a channel that the decision does not depend on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,18 @@ class Gather:
         """
         party = await self.book.party(recipient.address)
         identity = await self._identity(party)
-        facts = Facts(now, self.house, caller, sender, party, message, ChannelFacts(), identity, patients)
-        return replace(facts, channel=await self._channel(sender, party, facts))
+        facts = Facts(now, self.house, caller, sender, party, message, UNASKED, identity, patients)
+        channel = await self._channel(sender, party, facts)
+        return facts if channel is UNASKED else replace(facts, channel=channel)
 
-    async def header(self, header: HeaderFacts) -> MessageFacts:
-        """The header as the rules see it: Reply-To addresses are placed inside or outside MSSanté."""
+    async def header(
+        self,
+        header: HeaderFacts,
+        size: int = 0,
+        attachments: tuple[Attachment, ...] = (),
+        archives: tuple[ArchiveFacts, ...] = (),
+    ) -> MessageFacts:
+        """The header as the rules see it, with what was read beside it; Reply-To is placed inside or outside MSSanté."""
         return MessageFacts(
             from_=header.from_,
             from_valid=header.from_valid,
@@ -90,6 +101,9 @@ class Gather:
             from_name=header.from_name,
             reply_to_unfit=bool(header.reply_to) and await self._reply_to_unfit(header.reply_to),
             repeated=header.repeated,
+            size=size,
+            attachments=attachments,
+            archives=archives,
         )
 
     def _reply_to_trusted(self, header: HeaderFacts) -> bool:
@@ -115,14 +129,14 @@ class Gather:
         An ordinary message to a patient does not depend on it, and pays for no look.
         """
         if sender is None:
-            return ChannelFacts()
+            return UNASKED
         if recipient.place not in PATIENT_PLACES:
             if sender.place not in PATIENT_PLACES:
-                return ChannelFacts()
+                return UNASKED
             return await self.channels.channel(sender.address.key, recipient.address.key)
         if facts is None or recipient.place is not Place.PATIENT_HOSTED or mark(facts) is Mark.NONE:
-            return ChannelFacts()
-        found = ChannelFacts()
+            return UNASKED
+        found = UNASKED
         for bal in answering_bal(facts) or ():
             found = await self.channels.channel(recipient.address.key, bal)
             if found.state is ChannelState.OPEN:

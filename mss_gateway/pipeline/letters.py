@@ -154,7 +154,7 @@ async def end_exchange(end: EndExchange, occasion: Occasion, stationery: Station
     if end.patient_box is not None:
         placements.append(Placement(end.patient_box, flags=CLOSED_FLAGS))
     else:
-        outbox.append(OutboxEntry(sender, Recipient(end.patient)))
+        outbox.append(OutboxEntry(sender, Recipient(end.patient), ordered=True))
     exchanges = [Exchange(end.patient.key, bal) for bal in end.bals]
     alerts = [end.patient_box] if end.alert and end.patient_box is not None else []
     parts = [await _part(octets, sender, occasion.at, stationery, placements, outbox, exchanges, alerts)]

@@ -55,3 +55,12 @@ class Notes:
             await self._trace.write_trace(lines)
         except StoreError:
             self._lines = (lines + self._lines)[:LIMIT]
+        except Exception:  # a line that cannot be written must not take the others along, nor the gateway
+            await self._one_by_one(lines)
+
+    async def _one_by_one(self, lines: list[TraceLine]) -> None:
+        for line in lines:
+            try:
+                await self._trace.write_trace([line])
+            except Exception:  # counted, and told by the next line that is written
+                self._dropped += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mss_gateway.mail.facts import message_facts
 from mss_gateway.mail.message import Header
@@ -41,12 +41,15 @@ class Reader:
     async def read(self, spooled: Spooled, *, patients: int, null_sender: bool) -> Reading:
         """Everything that rules and timeline want to know; `patients` are those among the recipients."""
         header = Header(spooled.header)
-        facts = replace(await self._gather.header(message_facts(header)), size=spooled.size)
         contents = Contents()
         if patients:
-            limit = self._gather.house.patient_size
-            contents = await look_inside(spooled, self._read_archive, limit, self._executor)
-            facts = replace(facts, attachments=contents.attachments, archives=contents.archives)
+            house = self._gather.house
+            # Archives of what is refused anyway are not opened, and none when the gate is off.
+            limit = 0 if house.archive_gate == "off" else house.patient_size
+            contents = await look_inside(spooled, self._read_archive, limit, self._executor, header)
+        facts = await self._gather.header(
+            message_facts(header), spooled.size, contents.attachments, contents.archives
+        )
         report = None
         if looks_like_report(header, null_sender):
             loop = asyncio.get_running_loop()

@@ -23,6 +23,18 @@ REPORT_EVENTS = {
 """What a report that comes in is called on the timeline of the message reported on (RCP-5)."""
 
 
+DISPOSITIONS = frozenset({"displayed", "deleted", "dispatched", "processed", "denied", "failed"})
+"""What an MDN can say of a message (RFC 8098 section 3.2.6, RFC 3798)."""
+
+ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
+"""What a DSN can say of a recipient (RFC 3464 section 2.3.3)."""
+
+
+def _known(word: str, words: frozenset[str]) -> str:
+    """A word of the standard; any other is somebody's own, and stays in the message (AUD-5)."""
+    return word if word in words else "other"
+
+
 def patient_mark(address: str, key: bytes) -> str:
     """What stands for this patient in every trace line; empty for an address that is no INS (INS-7)."""
     try:
@@ -85,13 +97,13 @@ def report_lines(
     """RCP-5: what a report says, on the timeline of each message that it reports on."""
     detail: dict[str, str | int] = {"report": own_id or ""}
     if report.disposition is not None:
-        detail["disposition"] = report.disposition.type
+        detail["disposition"] = _known(report.disposition.type, DISPOSITIONS)
     if report.code:
         detail["code"] = report.code  # the label is somebody's own words: it stays in the message
     for recipient in report.recipients[:1]:
         detail["recipient"] = mask_text(recipient.original or recipient.address)
         if recipient.action:
-            detail |= {"action": recipient.action, "status": recipient.status}
+            detail |= {"action": _known(recipient.action, ACTIONS), "status": recipient.status}
     if report.closed_address:
         detail["recipient"] = mask_text(report.closed_address)
     detail = {name: value for name, value in detail.items() if value != ""}

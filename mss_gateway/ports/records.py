@@ -59,12 +59,17 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """One recipient still to be reached in another operator's domain (QUE-1). `sender` "" is the null sender."""
+    """One recipient still to be reached in another operator's domain (QUE-1). `sender` "" is the null sender.
+
+    What is `ordered` reaches its recipient in the order of the commits: an end mark must not overtake the message
+    before it (CHN-9).
+    """
 
     sender: str
     recipient: Recipient
     ret: str | None = None
     envid: str | None = None
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

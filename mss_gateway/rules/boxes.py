@@ -129,9 +129,13 @@ def check_auto_close(value: str, kind: BoxType) -> None:
         raise InvalidValue(f"the days of silence are 1 to {AUTO_CLOSE_DAYS}", "auto-close-choice")
 
 
-def check_alert(value: str, house: House) -> None:
-    """Raise `InvalidValue` unless a patient can be told there: an address outside the patient domain (PAT-3)."""
-    if parse_address(value).domain == house.patient_domain:
+_SPACE = "mssante"  # in the name of every domain of the trust space, patient.mssante.fr to mssante.apicrypt.org
+
+
+def check_alert(value: str, house: House, hosted: frozenset[str] = frozenset()) -> None:
+    """Raise `InvalidValue` unless a patient can be told there: a personal address, outside of MSSanté (PAT-3)."""
+    domain = parse_address(value).domain
+    if domain == house.patient_domain or domain in hosted or _SPACE in domain:
         raise InvalidValue(
             "the alert goes to the patient's personal address, outside MSSanté", "alert-address"
         )

@@ -7,6 +7,7 @@ from mss_gateway.base.errors import Refuse
 from . import texts
 from .attachments import kind_of
 from .facts import ArchiveFacts, CallerKind, Facts, MessageFacts
+from .ins import mask_text
 from .senders import PATIENT_PLACES
 
 MAX_REPLY_TO = 20
@@ -26,7 +27,7 @@ _RETURNED = frozenset({"message/rfc822", "message/global"})  # the whole origina
 
 
 def _to_patient(facts: Facts) -> MessageFacts | None:
-    """The message when it goes to a patient's own address. A report is held to the same: its shape is easily borrowed."""
+    """The message when it goes to a patient's own address; a report too, for its shape is easily borrowed."""
     if facts.message is None or facts.caller.kind is CallerKind.GATEWAY:
         return None
     if facts.recipient is None or facts.recipient.place not in PATIENT_PLACES:
@@ -54,7 +55,7 @@ def patient_attachments(facts: Facts) -> Refuse | None:
         if _of_report(facts, message, attachment.media_type):
             continue
         if kind_of(attachment) not in facts.house.patient_attachments:
-            public = texts.PATIENT_ATTACHMENT.format(type=attachment.media_type[:80])
+            public = texts.PATIENT_ATTACHMENT.format(type=mask_text(attachment.media_type)[:80])
             return Refuse(550, "5.6.1", public, "patient-attachment")
     return None
 

@@ -16,7 +16,8 @@ from typer.testing import CliRunner, Result
 
 from mss_gateway import pipeline
 from mss_gateway.cli.root import app
-from mss_gateway.cli.timeline import laid, octets, phrase, since, visible
+from mss_gateway.cli.output import visible
+from mss_gateway.cli.timeline import laid, octets, phrase, since
 from mss_gateway.dev.sample import configuration
 from mss_gateway.dev.space import Space, make_space
 from mss_gateway.ops.control import LINE_LIMIT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 from mss_gateway.dev.handout import Account
 from mss_gateway.pipeline import closing as closing_room
 from mss_gateway.pipeline import receipts as receipt_room
-from mss_gateway.pipeline.notes import Notes
+from mss_gateway.ports.records import TraceLine
+from mss_gateway.storage.sqlite import SqliteStore
 from tests.support.attacks import holding, note, operate, said
 from tests.support.doors import Served, gateway_in_thread
 
@@ -84,12 +85,12 @@ def test_a_receipt_for_a_mailbox_that_has_gone_ends_here(served: Served) -> None
     reader.ok("FETCH * (BODY[])")
     reader.close()
     assert served.call(within(5, served, 0)) == 0
-    assert served.call(served.parts.store.queue(10)) == []
+    assert served.call(served.parts.store.outbox()) == []
     lines = served.call(served.parts.store.trace("<fort@x.example>", 50))
-    assert [line.detail["reason"] for line in lines if line.event == "discarded"] == ["receipt-address"]
+    assert [line.detail["reason"] for line in lines if line.event == "report-withheld"] == ["sender-gone"]
 
 
-def test_other_background_work_survives_its_faults(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_background_work_survives_its_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The looks for silent exchanges and the writing of trace lines: both go on, and nothing leaks."""
 
     async def broken(*_: object) -> int:
@@ -97,15 +98,23 @@ def test_other_background_work_survives_its_faults(served: Served, monkeypatch: 
 
     monkeypatch.setattr(closing_room.Closer, "close_silent", broken)
     monkeypatch.setattr(closing_room, "PAUSE", 0.02)
-    monkeypatch.setattr(served.parts.notes._trace, "write_trace", broken, raising=False)
-    wire = served.submission()
-    wire.auth_plain("personne", "faux")
-    wire.close()
-    served.call(asyncio.sleep(0.6))
-    monkeypatch.undo()
-    assert served.faults() >= 1
-    assert isinstance(served.parts.notes, Notes)
-    served.imap(served.account("PER"), select="INBOX").close()
-    served.call(asyncio.sleep(0.6))
-    lines = served.call(served.parts.store.trace(limit=20))
-    assert {"login-refused", "login"} <= {line.event for line in lines}
+    write = SqliteStore.write_trace
+
+    async def fussy(store: SqliteStore, lines: Sequence[TraceLine]) -> None:
+        if any(line.event == "login-refused" for line in lines):
+            raise RuntimeError(SECRET)
+        await write(store, lines)
+
+    monkeypatch.setattr(SqliteStore, "write_trace", fussy)
+    with gateway_in_thread(tmp_path) as served:
+        wire = served.submission()
+        wire.auth_plain("personne", "faux")
+        wire.close()
+        served.imap(served.account("PER"), select="INBOX").close()
+        served.call(asyncio.sleep(0.6))
+        assert served.faults() >= 1  # of the looks for silent exchanges
+        served.imap(served.account("PER"), select="INBOX").close()
+        served.call(asyncio.sleep(0.6))
+        lines = served.call(served.parts.store.trace(limit=20))
+        assert [line.event for line in lines].count("login") == 2
+        assert sum(int(line.detail["lines"]) for line in lines if line.event == "trace-overflow") == 1

@@ -3,109 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-import sqlite3
 import subprocess
 import sys
 from base64 import b64encode
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from mss_gateway.dev.handout import Account, Credential
-from mss_gateway.dev.wire import tls
+from tests.support.canary import LOWER, PASSWORD, UNKNOWN, Listening, Scene, leaks, trace_rows
 from tests.support.process import GatewayProcess
-from tests.support.wires import Closed, Imap, Smtp
-
-UNKNOWN = "154092A12345664"  # well formed, nobody's
-LOWER = UNKNOWN.lower()
-WORDS = ("canarisujet", "canaricorps", "canaripiece", "canaricherche", "canaridossier", "canarientete")
-PASSWORD = "canari-mot-de-passe"
-MESSAGE = (
-    "From: {sender}\r\nTo: {recipient}\r\nSubject: canarisujet {ins}\r\nX-Note: canarientete\r\n"
-    "Message-ID: <canari.{ins}.{number}@operateur.example>\r\nMIME-Version: 1.0\r\n"
-    'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
-    "--b\r\nContent-Type: text/plain\r\n\r\ncanaricorps {ins}\r\n"
-    '--b\r\nContent-Type: application/pdf; name="canaripiece.pdf"\r\n'
-    'Content-Disposition: attachment; filename="canaripiece.pdf"\r\n\r\ncanaricorps\r\n--b--\r\n'
-)
-
-
-class Listening(Smtp):
-    """An SMTP client that keeps every reply."""
-
-    heard: list[str]
-
-    def __init__(self, port: int, heard: list[str]) -> None:
-        self.heard = heard
-        super().__init__(port)
-
-    def reply(self) -> str:
-        """One whole reply, kept."""
-        text = super().reply()
-        self.heard.append(text)
-        return text
-
-
-@dataclass
-class Scene:
-    """The gateway with what its clients and operators were told."""
-
-    gateway: GatewayProcess
-    heard: list[str] = field(default_factory=list)
-    printed: list[str] = field(default_factory=list)
-    number: int = 0
-
-    def letter(self, sender: str, recipient: str, **more: str) -> bytes:
-        """A message full of canaries."""
-        self.number += 1
-        text = MESSAGE.format(sender=sender, recipient=recipient, ins=UNKNOWN, number=self.number)
-        for name, value in more.items():
-            text = f"{name.replace('_', '-')}: {value}\r\n{text}"
-        return text.encode()
-
-    def smtp(self, port: int, credential: Credential | None = None) -> Listening:
-        """A session past EHLO under TLS."""
-        wire = Listening(port, self.heard)
-        wire.hello()
-        wire.start_tls(tls(self.gateway.handout, credential))
-        wire.hello()
-        return wire
-
-    def imap(self, account: Account | None = None) -> Imap:
-        """An IMAP session, logged in when an account is given."""
-        wire = Imap(self.gateway.handout.ports.imaps, tls(self.gateway.handout))
-        if account is not None:
-            wire.ok(f"LOGIN {account.login} {account.password}")
-        return wire
-
-    def cli(self, *words: str) -> int:
-        """One command; what it prints is kept."""
-        command = [sys.executable, "-m", "mss_gateway", *words, "--config", str(self.gateway.config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        self.printed.append(" ".join(words[:2]) + "\n" + done.stdout + done.stderr)
-        return done.returncode
-
-    def secrets(self) -> dict[str, str]:
-        """Everything that nobody may find, by what it is."""
-        handout = self.gateway.handout
-        found = {word: word for word in (*WORDS, PASSWORD)}
-        for address in (
-            handout.patients.active,
-            handout.patients.not_activated,
-            handout.patients.closed,
-            UNKNOWN,
-        ):
-            ins = address.partition("@")[0].lower()
-            found |= {f"INS {ins[:5]}": ins, f"matricule {ins[:5]}": ins[:13]}
-            found[f"base64 {ins[:5]}"] = b64encode(f"\0{address}\0{PASSWORD}".encode()).decode().lower()
-        for account in handout.accounts:
-            found[f"password of {account.type}"] = account.password.lower()
-            token = b64encode(f"\0{account.login}\0{account.password}".encode()).decode()
-            found[f"token of {account.type}"] = token.lower()
-        return found
+from tests.support.wires import Closed
 
 
 @pytest.fixture(scope="module")
@@ -328,13 +236,6 @@ def commands(scene: Scene, folder: Path) -> None:
             scene.cli(*words)
 
 
-def leaks(secrets: dict[str, str], text: str) -> set[str]:
-    """Which secrets a text holds, however it breaks its lines or spells its case."""
-    lowered = text.lower()
-    joined = re.sub(r"\s+", "", lowered)
-    return {name for name, secret in secrets.items() if secret in lowered or secret in joined}
-
-
 @pytest.mark.req("AUD-5", "INS-7")
 def test_the_log_holds_no_canary(scene: Scene) -> None:
     """Everything at DEBUG, our own faults included, and it did write."""
@@ -357,9 +258,7 @@ def test_no_reply_echoes_a_canary(scene: Scene) -> None:
 @pytest.mark.req("AUD-5", "INS-7")
 def test_the_timeline_holds_no_canary(scene: Scene) -> None:
     """The trace table as it lies on disk; it holds lines of every kind that was caused."""
-    (database,) = (scene.gateway.folder / "store").glob("*.db")
-    with closing(sqlite3.connect(database)) as db:
-        rows = db.execute("SELECT event, message_id, actor, detail FROM trace").fetchall()
+    rows = trace_rows(scene.gateway.folder)
     events = {row[0] for row in rows}
     assert {
         "accepted",

@@ -155,13 +155,17 @@ def test_the_keyword_is_no_switch(served: Served, doctor: Account, patient: Acco
 
 
 @pytest.mark.req("CHN-10")
-def test_the_end_of_one_exchange_marks_nobody_elses(served: Served, doctor: Account, patient: Account) -> None:
+def test_the_end_of_one_exchange_marks_nobody_elses(
+    served: Served, doctor: Account, patient: Account
+) -> None:
     """One message to two patients is one body: the end with one of them shows in that mailbox alone."""
     other = second_patient(served)
     wire = served.submission(doctor)
     message = note(doctor.address, "Message-ID: <deux-patients@x.example>", text="pour-deux")
     assert said(wire, doctor.address, [patient.address, other.address], message).startswith("250")
-    assert said(wire, doctor.address, patient.address, note(doctor.address, subject="[FIN]")).startswith("250")
+    assert said(wire, doctor.address, patient.address, note(doctor.address, subject="[FIN]")).startswith(
+        "250"
+    )
     wire.close()
     (mine,) = holding(served, patient, "pour-deux")
     (theirs,) = holding(served, other, "pour-deux")
@@ -180,7 +184,11 @@ def test_a_thread_leads_nowhere(served: Served, doctor: Account, patient: Accoun
     assert said(wire, doctor.address, patient.address, first).startswith("250")
     assert said(wire, doctor.address, other.address, note(doctor.address)).startswith("250")
     wire.close()
-    thread = ("In-Reply-To: <fil-prive@x.example>", "References: <fil-prive@x.example>", "Message-ID: <fil-prive@x.example>")
+    thread = (
+        "In-Reply-To: <fil-prive@x.example>",
+        "References: <fil-prive@x.example>",
+        "Message-ID: <fil-prive@x.example>",
+    )
     assert sent(served, other, doctor.address, note(other.address, *thread, text="intrus")).startswith("250")
     for account, folder in ((patient, "INBOX"), (secretary, "Echanges patient"), (secretary, "INBOX")):
         assert holding(served, account, "intrus", folder) == []
@@ -361,7 +369,13 @@ def test_a_bounce_takes_nothing_along(served: Served, patient: Account) -> None:
     waiting = len(outgoing(served))
     wire = served.operator()
     message = note(sender, f"Disposition-Notification-To: {other.address}", text="contenu-prive")
-    said(wire, sender, f"<{closed}> ORCPT=rfc822;{other.address} NOTIFY=FAILURE", message, "RET=FULL ENVID=a+2Bb")
+    said(
+        wire,
+        sender,
+        f"<{closed}> ORCPT=rfc822;{other.address} NOTIFY=FAILURE",
+        message,
+        "RET=FULL ENVID=a+2Bb",
+    )
     said(wire, sender, f"<{closed}> NOTIFY=NEVER", message)
     wire.close()
     found = outgoing(served)[waiting:]
@@ -369,7 +383,10 @@ def test_a_bounce_takes_nothing_along(served: Served, patient: Account) -> None:
     assert holding(served, other, "contenu-prive") == []
     assert holding(served, patient, "contenu-prive") == []
     (database,) = served.settings.store.path.glob("*.db")
-    assert b"contenu-prive" not in database.read_bytes() + database.with_name(database.name + "-wal").read_bytes()
+    assert (
+        b"contenu-prive"
+        not in database.read_bytes() + database.with_name(database.name + "-wal").read_bytes()
+    )
 
 
 @pytest.mark.req("RCP-6", "RTE-6", "PAT-2")

@@ -196,3 +196,31 @@ def test_a_patient_answers_only_a_mailbox_that_somebody_reads() -> None:
     foreign = facts(FOREIGN_OPERATOR, COLLEAGUE, patient(), written(COLLEAGUE, reply_to_unfit=True))
     assert slug(foreign) is None
     assert slug(facts(person(), doctor(), doctor(), written(doctor(), reply_to_unfit=True))) is None
+
+
+@pytest.mark.req("CHN-1", "CHN-8")
+@pytest.mark.parametrize(("count", "expected"), [(20, None), (21, "reply-to-many")])
+def test_a_patient_answers_no_crowd(count: int, expected: str | None) -> None:
+    crowd = tuple(parse_address(f"a{number}@{doctor().address.domain}") for number in range(count))
+    assert slug(case(reply_to=crowd, reply_to_present=True)) == expected
+
+
+@pytest.mark.req("PAT-5", "INS-6", "RCP-5")
+@pytest.mark.parametrize("kind", ["delivery-status", "disposition-notification"])
+def test_a_report_is_held_to_what_a_patient_may_receive(kind: str) -> None:
+    machine = (Attachment(f"message/{kind}"), Attachment("text/rfc822-headers"))
+    assert slug(case(report=kind, attachments=machine)) is None
+    whole = (*machine, Attachment("message/rfc822"))
+    assert slug(case(report=kind, attachments=whole)) == "patient-attachment"
+    returned = facts(FOREIGN_OPERATOR, None, patient(), written(COLLEAGUE, report=kind, attachments=whole))
+    assert slug(returned) is None
+    for sender in (COLLEAGUE, None):
+        told = written(COLLEAGUE, report=kind, archives=(ArchiveFacts("xdm-hash"),))
+        assert slug(facts(FOREIGN_OPERATOR, sender, patient(), told)) == "xdm-hash"
+
+
+@pytest.mark.req("INS-7", "PAT-5")
+def test_the_type_of_a_part_is_named_without_an_ins() -> None:
+    found = refusal(case(attachments=(Attachment(f"application/x-{INS.lower()}"),)))
+    assert found is not None
+    assert INS[:13] not in found.public

@@ -29,7 +29,14 @@ def second_patient(served: Served) -> Account:
 
 def note(sender: str, *fields: str, subject: str = "Bonjour", text: str = "Texte") -> bytes:
     """A short message; `fields` are whole lines after From, one of them may be the Subject."""
-    lines = [f"From: {sender}", *fields, f"Subject: {subject}" if subject else "X-Note: sans objet", "", text, ""]
+    lines = [
+        f"From: {sender}",
+        *fields,
+        f"Subject: {subject}" if subject else "X-Note: sans objet",
+        "",
+        text,
+        "",
+    ]
     return "\r\n".join(lines).encode("utf-8", "surrogateescape")
 
 

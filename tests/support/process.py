@@ -32,9 +32,12 @@ def _free_ports(count: int) -> list[int]:
 
 
 class GatewayProcess:
-    """`mss-gateway serve` over a copy of the sample's state in `folder`; `limits` are further lines of [limits]."""
+    """`mss-gateway serve` over a copy of the sample's state in `folder`.
 
-    def __init__(self, folder: Path, limits: str = "") -> None:
+    `limits` and `relay` are further lines of [limits] and [relay], `more` whole sections.
+    """
+
+    def __init__(self, folder: Path, limits: str = "", relay: str = "", more: str = "") -> None:
         settings, handout = sample()
         self.folder = folder
         shutil.copytree(settings.store.path, folder / "store")
@@ -43,6 +46,7 @@ class GatewayProcess:
         for door, port in ports.items():
             text = re.sub(rf'(?m)^{door} = \["127.0.0.1:\d+"\]', f'{door} = ["127.0.0.1:{port}"]', text)
         text = text.replace("[limits]\n", f"[limits]\n{limits}\n")
+        text = text.replace("[relay]\n", f"[relay]\n{relay}\n") + more
         self.config = folder / "gateway.toml"
         self.config.write_text(text, encoding="utf-8")
         self.handout: Handout = replace(handout, ports=Ports(**ports), state=str(folder))

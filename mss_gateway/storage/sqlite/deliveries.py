@@ -68,13 +68,16 @@ def _store_part(writer: Writer, part: Part) -> list[Placed]:
 
 
 def _filed_before(writer: Writer, folder_id: int, message: NewAppend) -> int | None:
-    """The UID of the same message among the latest of the folder, when it is to be there once (IMP-2)."""
+    """The UID of the same message among the latest of the folder, when it is to be there once (IMP-2).
+
+    The same Message-ID over another text is another message: whoever saves it finds it again.
+    """
     if not message.once or message.body.message_id is None:
         return None
     row = writer.db.execute(
         "SELECT m.uid FROM (SELECT uid, body_id FROM messages WHERE folder_id = ? ORDER BY uid DESC LIMIT ?) AS m"
-        " JOIN bodies AS b ON b.id = m.body_id WHERE b.message_id = ? LIMIT 1",
-        (folder_id, LATEST, message.body.message_id),
+        " JOIN bodies AS b ON b.id = m.body_id WHERE b.message_id = ? AND b.size - b.header_size = ? LIMIT 1",
+        (folder_id, LATEST, message.body.message_id, message.body.size - len(message.body.header)),
     ).fetchone()
     return None if row is None else int(str(row[0]))
 

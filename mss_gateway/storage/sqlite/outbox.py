@@ -24,6 +24,9 @@ from .engine import Writer
 MAX_RECIPIENTS = 100
 """Recipients of one letter: what every peer must take in one transaction (RFC 5321 section 4.5.3.1.8)."""
 
+ORDER_HOLD = 3600.0
+"""Seconds that an ordered row waits at most for an earlier one: what never passes must not stop the others."""
+
 _ENDED = frozenset({"sent", "failed"})
 
 _DOMAINS = """
@@ -41,23 +44,59 @@ WHERE domain IS NOT NULL
 def queue(writer: Writer, body_id: int, entry: OutboxEntry, at: float) -> None:
     """One row, due at once; `at` is epoch seconds."""
     recipient = entry.recipient
+    address = str(recipient.address)
+    behind = _last_before(writer.db, address, at) if entry.ordered else None
     writer.db.execute(
         "INSERT INTO outbox (body_id, sender, recipient, domain, notify, orcpt, ret, envid, state, queued_at,"
-        " next_attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?)",
+        " next_attempt, ordered, behind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
         (
             body_id,
             entry.sender,
-            str(recipient.address),
+            address,
             recipient.address.domain,
             ",".join(wish.value for wish in Notify if wish in recipient.notify),
             recipient.orcpt,
             entry.ret,
             entry.envid,
             at,
-            at,
+            at if behind is None else at + ORDER_HOLD,
+            entry.ordered,
+            behind,
         ),
     )
     writer.queued = True
+
+
+def _last_before(db: apsw.Connection, recipient: str, at: float) -> int | None:
+    """The last row to this recipient that a new one waits for; those that have waited too long hold nobody up."""
+    row = db.execute(
+        "SELECT id FROM outbox WHERE ordered = 1 AND recipient = ? AND queued_at > ? ORDER BY id DESC LIMIT 1",
+        (recipient, at - ORDER_HOLD),
+    ).fetchone()
+    return None if row is None else int(str(row[0]))
+
+
+def _still_before(db: apsw.Connection, recipient: str, number: int, now: float) -> int | None:
+    """An earlier row to this recipient that is under way or due as well."""
+    row = db.execute(
+        "SELECT id FROM outbox WHERE ordered = 1 AND recipient = ? AND id < ? AND (lease <> '' OR next_attempt <= ?)"
+        " ORDER BY id DESC LIMIT 1",
+        (recipient, number, now),
+    ).fetchone()
+    return None if row is None else int(str(row[0]))
+
+
+def _hold(writer: Writer, number: int, behind: int, until: float) -> None:
+    writer.db.execute("UPDATE outbox SET behind = ?, next_attempt = ? WHERE id = ?", (behind, until, number))
+
+
+def _free(writer: Writer, ended: int) -> None:
+    """What stood behind an ended row is due."""
+    writer.db.execute(
+        "UPDATE outbox SET behind = NULL, next_attempt = queued_at WHERE behind = ? AND lease = ''", (ended,)
+    )
+    if writer.db.changes():
+        writer.queued = True
 
 
 def list_outbox(db: apsw.Connection, domain: str | None, limit: int) -> list[Queued]:
@@ -100,10 +139,15 @@ def _claim_domain(writer: Writer, lease: Lease, domain: str, room: int) -> list[
     groups: dict[_Group, list[ClaimedRow]] = {}
     cursor = writer.db.execute(
         "SELECT body_id, sender, ret, envid, id, recipient, notify, orcpt, attempts, queued_at, warned, uncertain,"
-        " last_error FROM outbox WHERE domain = ? AND next_attempt <= ? ORDER BY next_attempt, id LIMIT ?",
+        " last_error, ordered FROM outbox WHERE domain = ? AND next_attempt <= ? ORDER BY next_attempt, id LIMIT ?",
         (domain, lease.now, room * MAX_RECIPIENTS),
     )
-    for row in cursor:
+    held: list[tuple[int, int]] = []
+    for *row, ordered in cursor:
+        before = _still_before(writer.db, row[5], row[4], lease.now) if ordered else None
+        if before is not None:
+            held.append((row[4], before))
+            continue
         group = _Group(*row[:4])
         if group not in groups and len(groups) >= room:
             break
@@ -111,6 +155,8 @@ def _claim_domain(writer: Writer, lease: Lease, domain: str, room: int) -> list[
         if len(rows) < MAX_RECIPIENTS:
             rows.append(_claimed_row(row[4:]))
     cursor.close()
+    for number, before in held:
+        _hold(writer, number, before, lease.now + ORDER_HOLD)
     ids = [row.id for rows in groups.values() for row in rows]
     if ids:
         writer.db.execute(
@@ -180,6 +226,7 @@ def settle(writer: Writer, settled: Iterable[Settled]) -> None:
             raise StaleLease("this row of the outbox is not held under that lease")
         if one.state in _ENDED:
             release(writer, row[0])
+            _free(writer, one.id)
 
 
 def extend(writer: Writer, lease: str, ids: Sequence[int], until: float) -> bool:
