@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .mime import Typed, decoded_parameter, parse_disposition, token
+from .message import Header
+from .mime import Typed, decoded_parameter, parse_content_type, parse_disposition, token
 from .parttable import Encoding
 from .spans import Text
 from .structure import LEAF, MESSAGE, MULTIPART, MimePart
@@ -13,7 +14,11 @@ from .transfer import decode_transfer
 
 _ENCODINGS = {b"base64": Encoding.BASE64, b"quoted-printable": Encoding.QUOTED_PRINTABLE}
 _BODY_TEXTS = frozenset({b"plain", b"html", b"enriched", b"richtext"})
+_TELLING = (b"content-type", b"content-disposition", b"content-transfer-encoding")
 _MAX_NAME = 255
+
+UNREADABLE = "application/x-unreadable"
+"""The media type given to what programs read differently: no part of it can be vouched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +30,28 @@ class AttachedFile:
     part: MimePart
 
 
-def may_hold_files(kind: Typed, disposition: bytes | None) -> bool:
-    """False for a message that is one plain or HTML text: nothing needs to be scanned."""
+def may_hold_files(header: Header, kind: Typed) -> bool:
+    """False for a message that is one plain or HTML text, `kind` its type: nothing needs to be scanned."""
+    disposition = header.first(b"content-disposition")
+    if _contradicts_itself(header):
+        return True
     if kind.main == b"text" and kind.sub in _BODY_TEXTS:
         return disposition is not None or kind.parameter(b"name") is not None
     return True
 
 
 def attached_files(root: MimePart) -> Iterator[AttachedFile]:
-    """Every file in document order; a message that is attached counts as one file of type message/rfc822."""
+    """Every file in document order; a message that is attached counts as one file of type message/rfc822.
+
+    What cannot be read in one way only counts as a file of type `UNREADABLE`.
+    """
+    if root.cut:
+        yield AttachedFile(UNREADABLE, "", root)
     waiting = [root]
     while waiting:
         part = waiting.pop()
+        if _contradicts_itself(part.header) or _is_broken_multipart(part):
+            yield AttachedFile(UNREADABLE, "", part)
         if part.kind == MULTIPART:
             waiting += reversed(part.children)
             continue
@@ -47,6 +62,19 @@ def attached_files(root: MimePart) -> Iterator[AttachedFile]:
             continue
         kind = "message/rfc822" if part.kind == MESSAGE else _media_type(part.type)
         yield AttachedFile(kind, name, part)
+
+
+def _contradicts_itself(header: Header) -> bool:
+    """A field there twice with two values: some programs take the first one, some the last."""
+    return any(header.count(name) > 1 and len(set(header.every(name))) > 1 for name in _TELLING)
+
+
+def _is_broken_multipart(part: MimePart) -> bool:
+    """Told to be of parts, but without a boundary that finds any; a lenient program may find some."""
+    if part.kind != LEAF or part.type.main == b"multipart":
+        return False
+    told = part.header.first(b"content-type")
+    return told is not None and b"ultipart" in told.lower() and parse_content_type(told).main == b"multipart"
 
 
 def _is_body(part: MimePart, disposition: Typed | None) -> bool:

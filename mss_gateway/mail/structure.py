@@ -34,10 +34,11 @@ class MimePart:
     """One part. Spans are offsets in the text: header from `start` to `body`, content from `body` to `end`.
 
     The root of the message has an empty header span, since its header is kept apart. `children` holds
-    the parts of a multipart, or the one root of a nested message.
+    the parts of a multipart, or the one root of a nested message. `cut` tells of the root that a cap was
+    reached: other programs may see parts that are not in the tree.
     """
 
-    __slots__ = ("body", "children", "depth", "end", "header", "kind", "lines", "start", "type")
+    __slots__ = ("body", "children", "cut", "depth", "end", "header", "kind", "lines", "start", "type")
 
     def __init__(self, start: int, end: int, depth: int, header: Header, kind: Typed) -> None:
         self.start = start
@@ -49,6 +50,7 @@ class MimePart:
         self.kind = LEAF
         self.lines = 0
         self.children: list[MimePart] = []
+        self.cut = False
 
     @property
     def size(self) -> int:
@@ -177,5 +179,7 @@ def scan_structure(header: Header, text: Text) -> MimePart:
     """Return the root of the MIME tree of a message whose header is kept apart from its text."""
     value = header.first(b"content-type")
     root = MimePart(0, text.size, 0, header, parse_content_type(value) if value else TEXT_PLAIN)
-    _Scan(text).fill(root)
+    scan = _Scan(text)
+    scan.fill(root)
+    root.cut = scan.parts >= MAX_PARTS or scan.rejected <= 0
     return root

@@ -36,22 +36,13 @@ class Contents:
 
 
 async def look_inside(
-    spooled: Spooled,
-    read_archive: ReadArchive,
-    limit: int,
-    executor: Executor,
-    header: Header | None = None,
+    spooled: Spooled, header: Header, read_archive: ReadArchive, executor: Executor, *, closed: bool
 ) -> Contents:
-    """Scan a message; archives of one larger than `limit` octets are left closed, since nobody asks for them.
-
-    `header` is that of the message when it was split before.
-    """
-    header = header or Header(spooled.header)
+    """Scan a message whose header is split already; its archives are not read when they are to stay `closed`."""
     value = header.first(b"content-type")
     kind = parse_content_type(value) if value else TEXT_PLAIN
-    if not may_hold_files(kind, header.first(b"content-disposition")):
+    if not may_hold_files(header, kind):
         return Contents()
-    closed = spooled.size > limit
     if isinstance(spooled.text, bytes) and len(spooled.text) <= ON_THE_LOOP:
         found = _look(header, Text(spooled.text), read_archive, closed=True)
         # An archive of some kB may unpack into half a second of work: never on the loop.

@@ -45,8 +45,8 @@ class Reader:
         if patients:
             house = self._gather.house
             # Archives of what is refused anyway are not opened, and none when the gate is off.
-            limit = 0 if house.archive_gate == "off" else house.patient_size
-            contents = await look_inside(spooled, self._read_archive, limit, self._executor, header)
+            closed = house.archive_gate == "off" or spooled.size > house.patient_size
+            contents = await look_inside(spooled, header, self._read_archive, self._executor, closed=closed)
         facts = await self._gather.header(
             message_facts(header), spooled.size, contents.attachments, contents.archives
         )

@@ -129,7 +129,9 @@ def check_auto_close(value: str, kind: BoxType) -> None:
         raise InvalidValue(f"the days of silence are 1 to {AUTO_CLOSE_DAYS}", "auto-close-choice")
 
 
-_SPACE = "mssante"  # in the name of every domain of the trust space, patient.mssante.fr to mssante.apicrypt.org
+_SPACE = (
+    "mssante"  # in the name of every domain of the trust space, patient.mssante.fr to mssante.apicrypt.org
+)
 
 
 def check_alert(value: str, house: House, hosted: frozenset[str] = frozenset()) -> None:

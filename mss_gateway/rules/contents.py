@@ -5,6 +5,7 @@ from __future__ import annotations
 from mss_gateway.base.errors import Refuse
 
 from . import texts
+from .archive_texts import ARCHIVES, UNREADABLE
 from .attachments import kind_of
 from .facts import ArchiveFacts, CallerKind, Facts, MessageFacts
 from .ins import mask_text
@@ -91,7 +92,7 @@ def archive(facts: Facts) -> Refuse | None:
     slug = archive_problem(facts)
     if slug is None:
         return None
-    return Refuse(550, "5.7.1", texts.ARCHIVES.get(slug, texts.ARCHIVE_UNREADABLE), slug)
+    return Refuse(550, "5.7.1", ARCHIVES.get(slug, UNREADABLE), slug)
 
 
 def archive_problem(facts: Facts) -> str | None:

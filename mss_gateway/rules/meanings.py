@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mss_gateway.mail.reports_codes import INTEGRATION_LABELS
 
+from .archive_texts import PROBLEMS
 from .reasons import REASONS
 
 WIRE_REASONS: dict[str, str] = {
@@ -36,6 +37,10 @@ RELAY_REASONS: dict[str, str] = {
     "peer-broke-protocol": "the server did not keep to SMTP",
     "too-large-for-peer": "the message is larger than the server takes",
     "lost-after-data": "the connection was lost between the end of the message and the answer",
+    "peer-needs-8bitmime": "the message holds octets that the server does not take",
+    "peer-distrusts-us": "the server does not accept us as the sender's operator",
+    "bare-line-end": "the message holds a bare CR or LF, which the server does not take",
+    "letter-incomplete": "the stored message cannot be read whole",
     "lost": "the connection was lost",
     "timeout": "the server fell silent",
     "fault": "a fault of ours; it is in the log",
@@ -129,7 +134,7 @@ def meaning(event: str, detail: Mapping[str, str | int]) -> str:
     sentence = REASONS.get(reason, "").partition(": ")[2]
     if sentence:
         return f"the INS is wrong: {sentence}" if reason.startswith("ins-") else sentence
-    return WIRE_REASONS.get(reason) or TRUST_REASONS.get(reason, "")
+    return WIRE_REASONS.get(reason) or PROBLEMS.get(reason) or TRUST_REASONS.get(reason, "")
 
 
 def remedy_of(event: str, reason: str) -> str:

@@ -60,20 +60,6 @@ IDENTITY_UNKNOWN = (
 )
 """INS-5, no identity in the registry."""
 
-ARCHIVE_UNREADABLE = "L'archive IHE_XDM est illisible ou incohérente"
-"""INS-6, when the archive cannot be trusted."""
-
-ARCHIVES = {
-    "xdm-several-recipients": "Un message avec une archive IHE_XDM s'adresse à un seul patient",
-    "xdm-two-patients": "L'archive IHE_XDM contient des documents de plusieurs patients",
-    "xdm-no-ins": "Un document de l'archive IHE_XDM ne porte pas l'INS du patient",
-    "xdm-metadata-mismatch": "L'INS de METADATA.XML n'est pas celui du destinataire",
-    "xdm-cda-mismatch": "L'INS d'un document CDA n'est pas celui du destinataire",
-    "xdm-hash": "L'empreinte d'un document de l'archive IHE_XDM ne correspond pas à METADATA.XML",
-    "xdm-size": "La taille d'un document de l'archive IHE_XDM ne correspond pas à METADATA.XML",
-}
-"""INS-6: slug to sentence."""
-
 SERVICE_NAME = "Messagerie MSSanté"
 """Who signs what the gateway writes itself."""
 

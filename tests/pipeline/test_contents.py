@@ -11,6 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 import pytest
 
 from mss_gateway.mail.message import Header
+from mss_gateway.mail.structure import MAX_PARTS
 from mss_gateway.pipeline.contents import MAX_ARCHIVES, Contents, look_inside
 from mss_gateway.pipeline.spool import Spooled
 from mss_gateway.rules.attachments import kind_of
@@ -130,3 +131,49 @@ async def test_the_loop_goes_on_meanwhile(executor: Executor) -> None:
     assert await asyncio.to_thread(reading.wait, 10)
     may_end.set()
     assert (await task).archives == (ArchiveFacts(),)
+
+
+PROGRAM = b'--b\r\nContent-Type: application/x-msdownload; name="a.exe"\r\n\r\nMZ\r\n--b--\r\n'
+LITTLE = b"--b\r\n\r\nx\r\n"
+HIDING = {
+    "behind too many parts": (HEADER, LITTLE * (MAX_PARTS + 5) + PROGRAM),
+    "behind false delimiters": (HEADER, LITTLE + b"--bx\r\n" * 100_010 + PROGRAM),
+    "under a second type": (
+        b"Content-Type: text/plain\r\n" + HEADER,
+        LITTLE + PROGRAM,
+    ),
+    "under a boundary too long": (
+        HEADER.replace(b'"b"', b'"' + b"b" * 300 + b'"'),
+        PROGRAM.replace(b"--b", b"--" + b"b" * 300),
+    ),
+    "under no boundary": (HEADER.replace(b'; boundary="b"', b""), PROGRAM),
+    "in a part of two types": (
+        HEADER,
+        b'--b\r\nContent-Type: text/plain\r\nContent-Type: application/zip; name="IHE_XDM.zip"\r\n\r\nPK\r\n--b--\r\n',
+    ),
+    "in a part of two dispositions": (
+        HEADER,
+        b"--b\r\nContent-Type: text/plain\r\nContent-Disposition: inline\r\n"
+        b'Content-Disposition: attachment; filename="a.exe"\r\n\r\nMZ\r\n--b--\r\n',
+    ),
+}
+"""Where a program may see a file that the gateway does not."""
+
+
+@pytest.mark.req("PAT-5", "INS-6")
+@pytest.mark.parametrize("where", HIDING)
+async def test_nothing_hides_where_programs_disagree(executor: Executor, where: str) -> None:
+    """What cannot be read in one way only is a file that no patient may receive."""
+    header, text = HIDING[where]
+    spooled = Spooled(header, text, len(header) + len(text))
+    found = await look_inside(spooled, Header(header), Readings(), executor, closed=False)
+    assert None in {kind_of(one) for one in found.attachments}
+
+
+@pytest.mark.req("PAT-5")
+async def test_what_is_said_twice_alike_is_no_contradiction(executor: Executor) -> None:
+    """Some software repeats a field word for word."""
+    header = HEADER.replace(b"Content-Type", b'Content-Type: multipart/mixed; boundary="b"\r\nContent-Type')
+    text = LITTLE + b"--b--\r\n"
+    found = await look_inside(Spooled(header, text, 1), Header(header), Readings(), executor, closed=False)
+    assert found.attachments == ()
