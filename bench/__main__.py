@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from tests.support.foreign import ForeignFailure
 
-from . import killing, measure, report
+from . import archives, decisions, killing, measure, patients, report
 from .measure import Case, Figures
 from .systems import Gateway, Rival, Sink, System, remove
 
@@ -35,6 +35,18 @@ CASES = (
     Case("20 MB", "20 MB messages on 8 kept connections", 20 << 20, 24),
 )
 KILL = "kill"
+PATIENT = Case(
+    "patient 4 KB",
+    "4 KB by submission on 8 kept connections, to a BAL and to a patient with an open channel, in turns",
+    4096,
+    3000,
+)
+ARCHIVE = Case(
+    "archive", "a message with an IHE_XDM archive of 2 MB to a patient, by submission", 2 << 20, 16
+)
+DECISIONS = "decisions"
+OURS = (PATIENT.name, ARCHIVE.name, DECISIONS)
+"""Cases that compare this gateway with itself."""
 SYSTEMS: dict[str, Callable[[Path], System]] = {Gateway.name: Gateway, Rival.name: Rival}
 QUICK = 5  # --quick sends a fifth, in one round
 MOST_MESSAGES = 100_000
@@ -42,7 +54,7 @@ MOST_MESSAGES = 100_000
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    names = [case.name for case in CASES] + [KILL]
+    names = [*(case.name for case in CASES), *OURS, KILL]
     parser.add_argument("--rounds", type=int, default=3, help="rounds per case, A B A B (default 3)")
     parser.add_argument("--quick", action="store_true", help="one round, a fifth of the messages, two kills")
     parser.add_argument(
@@ -90,6 +102,9 @@ class Bench:
         self.rounds: dict[str, report.Rounds] = {}
         self.sinks: dict[str, Figures] = {}
         self.kills: dict[str, killing.KillFigures] = {}
+        self.patients: tuple[Case, patients.PatientFigures] | None = None
+        self.archives: tuple[Case, archives.ArchiveFigures] | None = None
+        self.decisions: decisions.DecisionFigures | None = None
 
     def case(self, case: Case) -> None:
         """All rounds of one case, the systems in turn, then the generator alone."""
@@ -113,6 +128,18 @@ class Bench:
             rounds = self._options.kill_rounds if ours else self._options.rival_kill_rounds
             _say(f"kill -9, {name}:")
             self.kills[name] = self._with(SYSTEMS[name], partial(killing.run, rounds=rounds, say=_say))
+
+    def ours(self, name: str) -> None:
+        """One of the cases without a rival."""
+        rounds, seconds = self._options.rounds, self._options.seconds
+        if name == PATIENT.name:
+            case = _sized(PATIENT, self._options)
+            self.patients = case, patients.run(self._folder / "patients", case, rounds, seconds, _say)
+            self.sinks[name] = self._with(Sink, partial(measure.run, case=case, seconds=seconds))
+        elif name == ARCHIVE.name:
+            self.archives = ARCHIVE, archives.run(self._folder / "archives", ARCHIVE, rounds, seconds, _say)
+        else:
+            self.decisions = decisions.run(self._folder / "decisions", _say)
 
     def _with(self, make: Callable[[Path], System], use: Callable[[System], T]) -> T:
         self._number += 1
@@ -140,6 +167,9 @@ def _figures(bench: Bench, machine: dict[str, str]) -> dict[str, Any]:
             for name, rounds in bench.rounds.items()
         },
         "kill": {name: asdict(one) for name, one in bench.kills.items()},
+        PATIENT.name: asdict(bench.patients[1]) if bench.patients else None,
+        ARCHIVE.name: asdict(bench.archives[1]) if bench.archives else None,
+        DECISIONS: asdict(bench.decisions) if bench.decisions else None,
     }
 
 
@@ -151,6 +181,12 @@ def _print(bench: Bench, cases: Sequence[Case], machine: dict[str, str]) -> None
             print("\n".join(report.table(case, bench.rounds[case.name])))
         if case.name in bench.sinks:
             print(report.ceiling(case, bench.sinks[case.name], bench.rounds[case.name]))
+    if bench.patients:
+        print("\n".join(patients.table(*bench.patients, bench.sinks.get(PATIENT.name))))
+    if bench.archives:
+        print("\n".join(archives.table(*bench.archives)))
+    if bench.decisions:
+        print("\n".join(decisions.table(DECISIONS, decisions.ABOUT, bench.decisions)))
     if bench.kills:
         print("\n".join(report.kills(bench.kills, killing.ABOUT)))
 
@@ -168,6 +204,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for case in cases:
             bench.case(case)
+        for name in OURS if Gateway.name in options.system else ():
+            if name in options.only:
+                bench.ours(name)
         if KILL in options.only:
             bench.kill()
     except (ForeignFailure, measure.LoadFailed, measure.NotSeen, OSError) as error:

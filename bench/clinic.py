@@ -77,9 +77,7 @@ class Clinic:
     def to_patient(self) -> Target:
         """From the doctor to the patient."""
         patient = self.handout.account("PAT")
-        return replace(
-            self.to_bal, recipient=patient.address, login=patient.login, password=patient.password
-        )
+        return replace(self.to_bal, recipient=patient.address, login=patient.login, password=patient.password)
 
     @property
     def to_patient_unfiled(self) -> Target:

@@ -105,10 +105,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a load is sent: a connection for each message or kept ones, and when to stop at the latest."""
+    """How a load is sent: a connection for each message or kept ones, when to stop at the latest, how many at once."""
 
     fresh: bool = False
     seconds: float = 60.0
+    connections: int = CONNECTIONS
 
 
 class Load:
@@ -124,12 +125,12 @@ class Load:
         self._results: dict[int, bytearray] = {}
         self._open = selectors.DefaultSelector()
         gate, self._gate = os.pipe()
-        for number in range(CONNECTIONS):
+        for number in range(plan.connections):
             read, write = os.pipe()
             pid = os.fork()
             if pid == 0:
                 os.close(self._gate)
-                _child(target, messages[number::CONNECTIONS], plan, Ends(gate, write))
+                _child(target, messages[number :: plan.connections], plan, Ends(gate, write))
             os.close(write)
             self._pids.append(pid)
             self._results[read] = bytearray()
@@ -216,7 +217,9 @@ def _send_kept(target: Target, messages: Sequence[Message], seconds: float, shar
 def _send_fresh(
     target: Target, messages: Sequence[Message], seconds: float, share: Share, ends: Ends
 ) -> None:
-    context = target.tls(client=not target.account)  # no session is offered again: each handshake is a full one
+    context = target.tls(
+        client=not target.account
+    )  # no session is offered again: each handshake is a full one
     ends.pass_gate()
     cpu, until = time.process_time(), time.perf_counter() + seconds
     try:

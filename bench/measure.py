@@ -80,7 +80,7 @@ def warm(target: Target, mailbox: Mailbox, case: Case, seconds: float, over: int
     while not load.wait(LOOK_SECONDS):
         pass
     seen = over + summarise(load.started, load.shares).accepted
-    _await(mailbox, seen, seconds)
+    await_seen(mailbox, seen, seconds)
     return seen
 
 
@@ -98,7 +98,7 @@ def loaded(
         memory = max(memory, pss_mb(roots))
         mailbox.count()
     figures = summarise(load.started, load.shares)
-    visible = _await(mailbox, before + figures.accepted, seconds) - load.started
+    visible = await_seen(mailbox, before + figures.accepted, seconds) - load.started
     figures.visible_per_s = figures.accepted / visible
     spent = cpu_seconds(roots) - cpu
     figures.cpu_s_per_1000 = 1000 * spent / max(1, figures.accepted)
@@ -146,7 +146,7 @@ def summarise(started: float, shares: list[Share]) -> Figures:
     )
 
 
-def _await(mailbox: Mailbox, wanted: int, seconds: float) -> float:
+def await_seen(mailbox: Mailbox, wanted: int, seconds: float) -> float:
     """Look until that many are there; return the moment of the look that saw them."""
     until = time.perf_counter() + seconds
     while True:

@@ -126,7 +126,16 @@ class Gateway:
         folder.mkdir(parents=True)
         self._log = folder / "gateway.log"
         state = folder / "state"
-        command = [str(GATEWAY), "dev", "--one", "--json", "--state", str(state), "--base-port", str(base_port())]
+        command = [
+            str(GATEWAY),
+            "dev",
+            "--one",
+            "--json",
+            "--state",
+            str(state),
+            "--base-port",
+            str(base_port()),
+        ]
         self._daemon = Daemon("mss-gateway", command, self._log)
         self._said = 0
 

@@ -84,5 +84,6 @@ def visible(value: object) -> str:
     if text.isprintable():
         return text
     return "".join(
-        letter if letter.isprintable() or letter in _SPACES else "\N{REPLACEMENT CHARACTER}" for letter in text
+        letter if letter.isprintable() or letter in _SPACES else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
     )

@@ -12,6 +12,7 @@ from rich.markup import escape
 from . import bal, channel, dev, document, ins, patient, trace
 from .call import DEFAULT_CONFIG, AsJson, Config, call, settings_of
 from .output import console, fail, show_json
+from .usage import MaskedGroup
 
 EPILOG = (
     "Exit codes: 0 done · 1 configuration unusable · 2 wrong arguments · 3 not found · 4 conflict · "
@@ -20,6 +21,7 @@ EPILOG = (
 )
 
 app = typer.Typer(
+    cls=MaskedGroup,
     help="The mail gateway for MSSanté.",
     epilog=EPILOG,
     no_args_is_help=True,

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from .handout import Credential, Ports
-from .space import Space
+from .space import OTHER, Space
 
 NOBODY = 9
-"""A port where no name server answers."""
+"""A port where nobody answers."""
 LOOPBACK = "127.0.0.1"
 OURS, THEIRS, NEIGHBOURS = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 """Addresses of the operators' MX hosts: an MX record names no port, so that they share one port."""
@@ -60,7 +60,9 @@ def configuration(space: Space, base_port: int) -> str:
     ports = asdict(ports_of_one(base_port))
     listen = {door: [f"{LOOPBACK}:{port}"] for door, port in ports.items()}
     # No neighbour runs beside it and no question leaves this machine: what it sends on waits in the outbox.
-    more = f'\n[relay]\nnameservers = ["{LOOPBACK}:{NOBODY}"]\n'
+    domains = (space.operator.domain, OTHER, *(one.domain for one in space.refused.values()))
+    routes = json.dumps(sorted({f"{domain}={LOOPBACK}:{NOBODY}" for domain in domains if domain}))
+    more = f'\n[relay]\nnameservers = ["{LOOPBACK}:{NOBODY}"]\nroutes = {routes}\n'
     return _toml(space, space.hosted_domain, space.gateway, listen, patients=True, more=more)
 
 

@@ -88,6 +88,16 @@ def _recipient_fields(one: RecipientStatus, offset: int) -> list[tuple[str, str]
     return fields
 
 
+def first_fields(header: bytes, limit: int) -> bytes:
+    """Return the first whole fields of a header block that fit into `limit` octets, with the empty line at its end."""
+    if len(header) <= limit:
+        return header
+    end = header.rfind(b"\r\n", 0, limit)
+    while end > 0 and header[end + 2 : end + 3] in (b" ", b"\t"):  # a field is kept with all of its lines
+        end = header.rfind(b"\r\n", 0, end)
+    return (header[: end + 2] if end > 0 else b"") + b"\r\n"
+
+
 def original_entity(original: OriginalMessage) -> Entity:
     """Return the third part: header only (text/rfc822-headers), or the whole message when its text is given."""
     header = original.header

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mss_gateway.mail.compose import fold
-from mss_gateway.mail.dsn import OriginalMessage
+from mss_gateway.mail.dsn import OriginalMessage, first_fields
 from mss_gateway.mail.envelope import Notify, Recipient
 from mss_gateway.mail.trace import (
     AuthResult,
@@ -49,6 +49,13 @@ from .spool import Spooled
 from .timeline import lines_of, report_lines
 from .transaction import Transaction
 
+MOST_RETURNED = 256 * 1024
+"""Octets of the original's header given back by all bounces of one message together: a thousand of them are one mail's
+worth, not a thousand."""
+
+LEAST_RETURNED = 2048
+"""Octets of it that each of them may hold, however many there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -74,17 +81,21 @@ class Draft:
 async def build(draft: Draft, stationery: Stationery) -> Delivery:
     """Everything that the commit of this message holds (RTE-4)."""
     plan = route(draft.decided)
+    asked = {recipient.address.key: recipient for recipient, _ in draft.decided}
     parts: list[Part | None] = []
     if plan.local or plan.relay:
         parts.append(await _message(draft, plan, stationery))
+    room = max(LEAST_RETURNED, MOST_RETURNED // max(1, len(plan.bounces)))
     for bounce in plan.bounces:
-        parts.append(await _bounce(draft, bounce, stationery))
+        parts.append(await _bounce(draft, bounce, asked, room, stationery))
     parts.append(await _delivered(draft, stationery))
     sender = draft.transaction.sender
     if plan.near_misses and sender is not None:
         parts.append(await near_miss(sender, draft.occasion, stationery))
     for say in plan.closings:
-        parts.append(await closing(say, _written(draft, say.patient), draft.occasion, stationery))
+        written = asked.get(say.patient)
+        patient = str(written.address) if written is not None else say.patient
+        parts.append(await closing(say, patient, draft.occasion, stationery))
     for end in plan.ends:
         parts += await end_exchange(end, draft.occasion, stationery)
     channels = [ChannelChange(c.patient, c.bal, c.state, c.cause, c.name) for c in plan.channels]
@@ -106,11 +117,6 @@ def _trace(draft: Draft, plan: Route, key: bytes) -> Iterator[TraceLine]:
     yield from lines_of(transaction, plan, own_id, draft.spooled.size, draft.now, key)
     if draft.reading.report is not None:
         yield from report_lines(draft.reading.report, transaction, own_id, draft.now)
-
-
-def _written(draft: Draft, key: str) -> str:
-    """An address as the sender wrote it."""
-    return next((str(r.address) for r, _ in draft.decided if r.address.key == key), key)
 
 
 async def _message(draft: Draft, plan: Route, stationery: Stationery) -> Part:
@@ -177,14 +183,18 @@ def _prefix(draft: Draft, plan: Route, hostname: str) -> bytes:
     )
 
 
-async def _bounce(draft: Draft, bounce: Bounce, stationery: Stationery) -> Part | None:
-    """PAT-2: the automatic mail of a closed patient mailbox, unless the sender wants none (RFC 3461)."""
-    asked = next((r for r, _ in draft.decided if r.address.key == bounce.recipient.key), None)
-    recipient = asked or Recipient(bounce.recipient)
+async def _bounce(
+    draft: Draft, bounce: Bounce, asked: Mapping[str, Recipient], room: int, stationery: Stationery
+) -> Part | None:
+    """PAT-2: the automatic mail of a closed patient mailbox, unless the sender wants none (RFC 3461).
+
+    `room` is for the octets of the original's header.
+    """
+    recipient = asked.get(bounce.recipient.key) or Recipient(bounce.recipient)
     if draft.transaction.sender is None or recipient.notify == {Notify.NEVER}:
         return None
     told = Told(texts.BOUNCE_SUBJECT, bounce.text, (failed(recipient, "5.2.1"),))
-    return await _dsn(draft, told, stationery)
+    return await _dsn(draft, told, stationery, room)
 
 
 async def _delivered(draft: Draft, stationery: Stationery) -> Part | None:
@@ -201,8 +211,10 @@ async def _delivered(draft: Draft, stationery: Stationery) -> Part | None:
     return await _dsn(draft, told, stationery)
 
 
-async def _dsn(draft: Draft, told: Told, stationery: Stationery) -> Part:
+async def _dsn(draft: Draft, told: Told, stationery: Stationery, room: int = MOST_RETURNED) -> Part:
     envelope, sender = draft.transaction.envelope, draft.transaction.sender
     assert sender is not None
-    original = OriginalMessage(draft.spooled.header, envid=envelope.envid, arrived_at=draft.now)
+    original = OriginalMessage(
+        first_fields(draft.spooled.header, room), envid=envelope.envid, arrived_at=draft.now
+    )
     return await delivery_report(told, sender, original, draft.occasion, stationery)

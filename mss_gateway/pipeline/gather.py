@@ -78,7 +78,7 @@ class Gather:
         attachments: tuple[Attachment, ...] = (),
         archives: tuple[ArchiveFacts, ...] = (),
     ) -> MessageFacts:
-        """The header as the rules see it, with what was read beside it; Reply-To is placed inside or outside MSSanté."""
+        """The header as the rules see it, with what was read beside it; Reply-To is placed in or out of MSSanté."""
         return MessageFacts(
             from_=header.from_,
             from_valid=header.from_valid,

@@ -54,6 +54,8 @@ def lines_of(
     transaction: Transaction, plan: Route, message_id: str | None, size: int, at: float, key: bytes
 ) -> list[TraceLine]:
     """One line for the message, and one for each thing that ops look for by itself."""
+    box_id = plan.local[0].box_id if plan.local else None
+    actor = mask_text(transaction.caller.name)
 
     def line(event: str, **detail: str | int) -> TraceLine:
         return TraceLine(
@@ -61,8 +63,8 @@ def lines_of(
             event=event,
             transaction=transaction.id,
             message_id=message_id,
-            box_id=plan.local[0].box_id if plan.local else None,
-            actor=mask_text(transaction.caller.name),
+            box_id=box_id,
+            actor=actor,
             detail=detail,
         )
 

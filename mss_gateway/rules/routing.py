@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from mss_gateway.mail.envelope import Recipient
 
@@ -27,8 +26,6 @@ from .actions import (
     WarnNearMiss,
 )
 
-A = TypeVar("A")
-
 
 @dataclass(slots=True)
 class Route:
@@ -49,14 +46,21 @@ class Route:
     ends: list[EndExchange] = field(default_factory=list)
     alerts: list[AlertPatient] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    _known: set[Hashable] = field(default_factory=set, repr=False, compare=False)
+
+    def is_new(self, thing: Hashable) -> bool:
+        """True the first time; a thousand recipients bring tens of thousands of actions, so no list is searched."""
+        if thing in self._known:
+            return False
+        self._known.add(thing)
+        return True
 
 
 def route(decided: Iterable[tuple[Recipient, Accept]]) -> Route:
     """Group the actions of all recipients; two addresses of one box make one copy (RTE-4)."""
     found = Route()
     for recipient, accept in decided:
-        for warning in accept.warnings:
-            _once(found.warnings, warning)
+        found.warnings += [warning for warning in accept.warnings if found.is_new(warning)]
         for action in accept.actions:
             _add(found, recipient, action)
     return found
@@ -84,12 +88,8 @@ def _add(found: Route, recipient: Recipient, action: Action) -> None:
         case Relay(domain):
             found.relay.setdefault(domain, []).append(recipient)
         case OweReceipt(box_id):
-            if all(owed.box_id != box_id for owed, _ in found.receipts):
+            if found.is_new((OweReceipt, box_id)):
                 found.receipts.append((action, recipient))
         case _:
-            _once(getattr(found, _LISTS[type(action)]), action)
-
-
-def _once(found: list[A], action: A) -> None:
-    if action not in found:
-        found.append(action)
+            if found.is_new((type(action), action)):  # the hash of a dataclass does not tell its type
+                getattr(found, _LISTS[type(action)]).append(action)

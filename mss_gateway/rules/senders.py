@@ -162,7 +162,10 @@ def null_sender_shape(facts: Facts) -> Refuse | None:
     if facts.message is None or facts.sender is not None or facts.caller.kind is CallerKind.GATEWAY:
         return None
     if facts.caller.kind is not CallerKind.OPERATOR:
-        own = len(facts.message.from_) == 1 and facts.message.from_[0].key in facts.caller.boxes
+        authors = facts.message.from_
+        own = len(authors) == 1 and authors[0].key in facts.caller.boxes
+        # Without a sender no channel is asked: a patient's receipts are written by the gateway alone (RCP-2).
+        own = own and authors[0].domain != facts.house.patient_domain
         if facts.message.report == "disposition-notification" and facts.message.from_valid and own:
             return None
         return _refuse(

@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mss_gateway import pipeline
-from mss_gateway.cli.root import app
 from mss_gateway.cli.output import visible
+from mss_gateway.cli.root import app
 from mss_gateway.cli.timeline import laid, octets, phrase, since
 from mss_gateway.dev.sample import configuration
 from mss_gateway.dev.space import Space, make_space

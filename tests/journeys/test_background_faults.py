@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mss_gateway.dev.handout import Account
+from mss_gateway.mail.mdn import build_mdn
 from mss_gateway.pipeline import closing as closing_room
 from mss_gateway.pipeline import receipts as receipt_room
 from mss_gateway.ports.records import TraceLine
@@ -53,12 +54,11 @@ def test_a_receipt_that_cannot_be_written_holds_up_no_other(
 ) -> None:
     """The others are written at once; the one itself stays due, and is written when it can be."""
     doctor, patient = served.account("PER"), served.account("PAT")
-    build = receipt_room.build_mdn
 
     def broken(head: Any, *rest: Any) -> bytes:
         if head.original_id == "<erste@x.example>":
             raise ValueError(SECRET)
-        return build(head, *rest)
+        return build_mdn(head, *rest)
 
     monkeypatch.setattr(receipt_room, "build_mdn", broken)
     asked(served, doctor, patient, "erste")

@@ -2,92 +2,28 @@
 
 from __future__ import annotations
 
-import re
 import ssl
-import subprocess
-import sys
 import time
 from base64 import b64encode
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from mss_gateway.dev.handout import Account, Credential
+from mss_gateway.dev.handout import Credential
 from mss_gateway.dev.space import OTHER as UNREACHED
 from tests.support import xdm
 from tests.support.attacks import note, report_of
-from tests.support.canary import LOWER, PASSWORD, UNKNOWN, Scene, leaks, trace_rows
+from tests.support.canary import LOWER, UNKNOWN, Scene, leaks, trace_rows
+from tests.support.canary_walk import ALERT, NAME, Walk, typed
 from tests.support.echoes import Echo, Manner
 from tests.support.process import GatewayProcess
 from tests.support.wires import Closed
 
-NAME = "Canarinom"
-ALERT = "canari.personnel@courriel.example"
 MORE = ("canarinom", "canarilibelle", "canaridiagnostic", "canaridisposition", "canarireponse", ALERT)
 """Words of this module, besides those of every canary test."""
 
 ECHOED = f"canarireponse {UNKNOWN} {LOWER} {UNKNOWN[:13]} 1 54 09 2A 123 456 64 INS={UNKNOWN}."
 SPELLED = (UNKNOWN.lower(), UNKNOWN[:13].lower(), "1 54 09 2a 123 456", "154092a123456")
-
-
-@dataclass
-class Walk:
-    """What has been walked: the scene, standard error apart from standard output, and the peers."""
-
-    scene: Scene
-    stderr: list[str] = field(default_factory=list)
-    stdout: list[str] = field(default_factory=list)
-    number: int = 0
-
-    def cli(self, *words: str, stdin: str = "") -> int:
-        """One command; what it prints is kept."""
-        tail = (
-            []
-            if words[0] == "document" and words[1] in ("show", "types")
-            else ["--config", str(self.scene.gateway.config)]
-        )
-        done = subprocess.run(
-            [sys.executable, "-m", "mss_gateway", *words, *tail],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            input=stdin,
-        )
-        self.stdout.append(done.stdout)
-        self.stderr.append(done.stderr)
-        return done.returncode
-
-    def letter(self, sender: str, *fields: str, subject: str = f"canarisujet {UNKNOWN}") -> bytes:
-        """A note full of canaries, with its own Message-ID."""
-        self.number += 1
-        more = (f"Message-ID: <canari.{UNKNOWN}.{self.number}@x.example>", "X-Note: canarientete")
-        return note(
-            f"{NAME} {UNKNOWN} <{sender}>", *more, *fields, subject=subject, text=f"canaricorps {UNKNOWN}"
-        )
-
-    def submit(self, account: Account, recipients: list[str], message: bytes, mail: str = "") -> str:
-        """Over submission; every reply is kept by the scene."""
-        wire = self.scene.smtp(self.scene.gateway.handout.ports.submission)
-        wire.login(account.login, account.password)
-        wire.command(f"MAIL FROM:<{account.address}> {mail}".rstrip())
-        for recipient in recipients:
-            wire.command(f"RCPT TO:{recipient}" if recipient.startswith("<") else f"RCPT TO:<{recipient}>")
-        reply = wire.data(message)
-        wire.close()
-        return reply
-
-    def operate(self, sender: str, recipient: str, message: bytes) -> str:
-        """From the listed operator."""
-        handout = self.scene.gateway.handout
-        wire = self.scene.smtp(handout.ports.mta, handout.operator)
-        wire.command(f"MAIL FROM:<{sender}>")
-        wire.command(f"RCPT TO:<{recipient}>")
-        reply = wire.data(message)
-        wire.close()
-        return reply
 
 
 def _server(credential: Credential, ca: str) -> ssl.SSLContext:
@@ -99,7 +35,7 @@ def _server(credential: Credential, ca: str) -> ssl.SSLContext:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     """Every new path once, with a gateway that logs everything it can."""
     from tests.support.doors import sample
 
@@ -116,7 +52,8 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     )
     peer, smarthost = Echo(ECHOED, *manners), Echo(f"{ALERT} {ECHOED}", Manner(550), Manner())
     more = (
-        f'\n[queue]\nretry_first = 0.2\nretry_most = 0.5\n[alerts]\nmode = "each"\nsmarthost = "127.0.0.1:{smarthost.port}"\n'
+        "\n[queue]\nretry_first = 0.2\nretry_most = 0.5\n"
+        f'[alerts]\nmode = "each"\nsmarthost = "127.0.0.1:{smarthost.port}"\n'
         'sender = "ne-pas-repondre@operateur-patients.example"\nsecurity = "none"\n'
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -138,7 +75,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
         smarthost.close()
     assert peer.connections >= len(manners)
     assert smarthost.connections >= 1
-    yield walk
+    return walk
 
 
 def relayed(walk: Walk, peer: Echo) -> None:
@@ -210,9 +147,8 @@ def reports(walk: Walk) -> None:
             message = report_of(sender, f"Code erreur : 903 canarilibelle {UNKNOWN}")
             message = message.replace(b"Subject: Lu", f"Subject: {subject}".encode(), 1)
             fields = f"{told}Disposition: {disposition}\r\n".encode()
-            message = re.sub(
-                rb"Final-Recipient: rfc822; a@b.example\r\nDisposition: [^\r]+\r\n", lambda _: fields, message
-            )
+            head, _, tail = message.partition(b"Final-Recipient: rfc822; a@b.example\r\n")
+            message = head + fields + tail.partition(b"displayed\r\n")[2]
             assert walk.operate("", doctor, message).startswith("250")
     failed = (
         f"Final-Recipient: rfc822; {UNKNOWN}@patient.mssante.fr\r\nAction: canaridisposition\r\n"
@@ -222,19 +158,22 @@ def reports(walk: Walk) -> None:
     message = message.replace(
         b"Final-Recipient: rfc822; a@b.example\r\nAction: failed\r\nStatus: 5.0.0\r\n", failed
     )
-    original = f"Content-Type: text/rfc822-headers\r\n\r\nMessage-ID: <canari.{UNKNOWN}.1@x.example>\r\nSubject: canarisujet\r\n"
+    original = (
+        "Content-Type: text/rfc822-headers\r\n\r\n"
+        f"Message-ID: <canari.{UNKNOWN}.1@x.example>\r\nSubject: canarisujet\r\n"
+    )
     message = message.replace(b"--=_r--", b"--=_r\r\n" + original.encode() + b"\r\n--=_r--")
     assert walk.operate("", doctor, message).startswith("250")
     closed = (
         f'Le message que vous avez envoyé à "{UNKNOWN}@patient.mssante.fr" n\'a pas pu être distribué car la messagerie'
         " Mon espace Santé de votre destinataire est clôturée canaricorps"
     )
-    fields = (
+    named = (
         "Auto-Submitted: auto-replied",
         f"In-Reply-To: <canari.{UNKNOWN}.1@x.example>",
         "Content-Type: text/plain; charset=utf-8",
     )
-    assert walk.operate("", doctor, note(sender, *fields, subject="canarisujet", text=closed)).startswith(
+    assert walk.operate("", doctor, note(sender, *named, subject="canarisujet", text=closed)).startswith(
         "250"
     )
 
@@ -263,7 +202,8 @@ def archives(walk: Walk) -> None:
     for name, media, octets in files:
         message = (
             f"From: {doctor.address}\r\nSubject: canarisujet {UNKNOWN}\r\nMessage-ID: <{LOWER}@x.example>\r\n"
-            f'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: {media}; name="{name}"\r\n'
+            'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n'
+            f'Content-Type: {media}; name="{name}"\r\n'
             f'Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename="{name}"\r\n\r\n'
             f"{b64encode(octets).decode()}\r\n--b--\r\n"
         ).encode()
@@ -301,108 +241,7 @@ def receipts(walk: Walk) -> None:
 
 def commands(walk: Walk, folder: Path) -> None:
     """What ops type and import, an INS in every place where one can slip in."""
-    handout = walk.scene.gateway.handout
-    doctor, patient = handout.account("PER").address, handout.patients.active
-    unknown = f"{UNKNOWN}@{patient.partition('@')[2]}"
-    table = folder / f"{UNKNOWN}.csv"
-    table.write_text(
-        "INS;OID;nom;prenoms;sexe;date de naissance;lieu de naissance;statut\r\n"
-        f"{UNKNOWN};1.2.250.1.213.1.4.8;CANARINOM;{UNKNOWN};M;1954-09-01;2A004;QUAL\r\n"
-        f"{UNKNOWN};{UNKNOWN};CANARINOM;X;{UNKNOWN};{UNKNOWN};{UNKNOWN};{UNKNOWN}\r\n"
-        f"{UNKNOWN}9;1.2.250.1.213.1.4.8;CANARINOM;X;M;1954-09-01;2A004;QUAL\r\n"
-        f'"{UNKNOWN}\r\nx{UNKNOWN}y;;;;;;;canarinom\r\n',
-        encoding="utf-8",
-    )
-    patients = folder / f"patients-{LOWER}.csv"
-    patients.write_text(
-        f"INS;nom;etat;alerte\r\n{UNKNOWN};CANARINOM;{UNKNOWN};{ALERT}\r\n{UNKNOWN};CANARINOM;;{ALERT} {UNKNOWN}\r\n"
-        f"{UNKNOWN};CANARINOM;closed;{ALERT}\r\n{UNKNOWN}x;;;\r\n",
-        encoding="utf-8",
-    )
-    pdf, eml = folder / f"{UNKNOWN}.pdf", folder / "m.eml"
-    pdf.write_bytes(xdm.PDF)
-    zipped = xdm.raw_zip(xdm.Raw(f"../{UNKNOWN}".encode()))
-    eml.write_bytes(
-        f"From: {doctor}\r\nTo: {unknown}\r\nSubject: canarisujet {UNKNOWN}\r\nMIME-Version: 1.0\r\n"
-        'Content-Type: application/zip; name="IHE_XDM.zip"\r\nContent-Transfer-Encoding: base64\r\n'
-        f'Content-Disposition: attachment; filename="IHE_XDM.zip"\r\n\r\n{b64encode(zipped).decode()}\r\n'.encode()
-    )
-    sent = ("--from", doctor, "--type", "11502-2", "--title", f"canarisujet {UNKNOWN}")
-    secret = folder / "secret"
-    secret.write_text(f"{PASSWORD}\n", encoding="utf-8")
-    own = folder / "own"
-    own.write_text(f"{handout.account('PER').password}\n", encoding="utf-8")
-    traits = (
-        "--family",
-        "CANARINOM",
-        "--given",
-        "X",
-        "--sex",
-        "M",
-        "--born",
-        "1954-09-01",
-        "--place",
-        "2A004",
-    )
-    author = (
-        "--author-family",
-        "Exemple",
-        "--author-id",
-        "899700366240",
-        "--structure",
-        "Exemple",
-        "--structure-id",
-        "1690000019",
-    )
-    for words in (
-        ("ins", "import", str(table)),
-        ("ins", "import", str(table), "--json"),
-        ("ins", "import", str(table), "--dry-run"),
-        ("ins", "import", str(patients)),
-        ("patient", "import", str(patients)),
-        ("patient", "import", str(patients), "--json"),
-        ("ins", "check", UNKNOWN, "--sex", "F", "--born", "1985-03", "--department", "77"),
-        ("ins", "check", UNKNOWN, "--sex", UNKNOWN, "--born", UNKNOWN, "--department", UNKNOWN),
-        ("ins", "check", LOWER[:14] + "0", "--sex", "M", "--born", "09/1954", "--department", "2A", "--json"),
-        ("ins", "check", UNKNOWN[:13], "--sex", "M", "--born", "x", "--department", "2A"),
-        ("ins", "list", "--status", UNKNOWN),
-        ("ins", "list", "--status", "QUAL", "--json"),
-        ("trace", f"<canari.{UNKNOWN}.1@x.example>"),
-        ("trace", f"<canari.{UNKNOWN}.1@x.example>", "--json"),
-        ("trace", f"<absent.{LOWER}@x.example>"),
-        ("trace", "--transaction", UNKNOWN),
-        ("trace", "--box", unknown),
-        ("trace", "--box", patient, "--rules"),
-        ("trace", "--box", f"{UNKNOWN} @"),
-        ("channel", "show", doctor, unknown),
-        ("channel", "show", unknown, doctor),
-        ("channel", "open", doctor, unknown, "--reason", f"demande de {UNKNOWN}"),
-        ("channel", "close", doctor, unknown, "--reason", LOWER),
-        ("channel", "open", patient, doctor, "--reason", f"1 54 09 2A 123 456 64 {UNKNOWN[:13]}"),
-        ("channel", "close", patient, doctor, "--reason", UNKNOWN),
-        ("channel", "list", "--bal", unknown),
-        ("channel", "list", "--patient", f"{UNKNOWN}@@"),
-        ("channel", "list", "--json"),
-        ("patient", "set", UNKNOWN, "--alert", f"{ALERT}@x"),
-        ("patient", "set", UNKNOWN, "--alert", f"{UNKNOWN}@patient.mssante.fr"),
-        ("patient", "carer", UNKNOWN, f"{UNKNOWN}", "--password", f"{PASSWORD}-9", "--name", f"{NAME} {UNKNOWN}"),
-        ("patient", "carer", UNKNOWN, f"{LOWER}x", "--remove"),
-        ("patient", "close", UNKNOWN, "--reason", f"x {LOWER} {UNKNOWN[:13]}"),
-        ("patient", "activate", UNKNOWN, "--reason", UNKNOWN),
-        ("patient", "list", "--json"),
-        ("bal", "set", doctor, "--fin", f"reply-to={unknown}"),
-        ("bal", "member", doctor, UNKNOWN),
-        ("bal", "member", handout.account("ORG").address, f"{UNKNOWN}x", "--remove"),
-        ("document", "show", str(eml)),
-        ("document", "show", str(eml), "--json"),
-        ("document", "send", str(pdf), "--to", UNKNOWN, *sent, *traits, *author, "--password-file", str(secret)),
-        ("document", "send", str(pdf), "--to", patient, *sent, *traits, *author, "--password-file", str(own)),
-        ("document", "send", str(pdf), "--to", f"{UNKNOWN[:14]}0", *sent, *traits, *author, "--password-file", str(own)),
-        ("document", "send", str(pdf), "--to", unknown, *sent, *traits, *author, "--password-file", str(own)),
-        ("explain", str(eml), "--from", doctor, "--to", unknown),
-        ("explain", str(eml), "--from", UNKNOWN, "--to", f"{LOWER}@@"),
-        ("figures",),
-    ):  # fmt: skip
+    for words in typed(folder, walk.scene.gateway.handout):
         walk.cli(*words)
 
 

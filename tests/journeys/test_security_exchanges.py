@@ -117,6 +117,67 @@ def test_the_patients_operator_neither_opens_nor_ends(professional: Served) -> N
     wire.close()
 
 
+# --- where answers and reports go
+
+
+@pytest.mark.req("CHN-1", "CHN-7", "BAL-6")
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Reply-To: {own}, {other}",
+        "Reply-To: Tous: {own}, {other};",
+        "Reply-To: Tous: {other};, {own}",
+        "Reply-To: {own},\r\n\t{other}",
+        "Reply-To: {own} <{other}>",
+        "Reply-To: {upper}",
+        "Reply-To: undisclosed:;",
+        "Reply-To:",
+        "Reply-To : {other}",
+        "Sender: {other}",
+    ],
+)
+def test_no_answer_is_led_to_another_patient(served: Served, field: str) -> None:
+    """In lists, groups and folds: a Reply-To with a patient in it is refused, and opens nothing."""
+    doctor, patient, other = served.account("PER"), served.account("PAT"), second_patient(served).address
+    line = field.format(own=doctor.address, other=other, upper=other.upper())
+    for account in (doctor, served.account("ORG")):
+        wire = served.submission(account)
+        reply = said(wire, account.address, patient.address, note(account.address, line))
+        assert reply.startswith("550 5.7.1"), reply
+        assert OTHER not in reply
+        wire.close()
+    sender = f"confrere@{served.handout.operator.domain}"
+    operator = served.operator()
+    reply = said(operator, sender, patient.address, note(sender, line))
+    # Of an operator, a Reply-To that cannot be read is passed over (CHN-1); nobody can answer to it.
+    unreadable = field in ("Reply-To: {own} <{other}>", "Reply-To: undisclosed:;", "Reply-To:")
+    assert reply.startswith("250" if unreadable else "550 5.7.1"), reply
+    operator.close()
+    assert state_of(served, patient.address, other) == "never"
+    answer = served.submission(patient)
+    assert said(answer, patient.address, other, note(patient.address)).startswith("550 5.7.1")
+    answer.close()
+
+
+@pytest.mark.req("RCP-1", "CHN-6")
+def test_a_report_of_success_goes_back_and_takes_nothing_along(served: Served) -> None:
+    """Asked for by a patient with every wish there is: it is the patient's alone, without the text."""
+    doctor, patient, other = served.account("PER"), served.account("PAT"), second_patient(served)
+    wire = served.submission(doctor)
+    assert said(wire, doctor.address, patient.address, note(doctor.address)).startswith("250")
+    wire.close()
+    wire = served.submission(patient)
+    wishes = f"<{doctor.address}> NOTIFY=SUCCESS ORCPT=rfc822;{other.address}"
+    message = note(patient.address, f"Errors-To: {other.address}", text="texte-du-patient")
+    assert said(wire, patient.address, wishes, message, "RET=FULL").startswith("250")
+    assert said(wire, patient.address, f"<{other.address}> NOTIFY=SUCCESS", message).startswith("550 5.7.1")
+    wire.close()
+    (report,) = [octets for _, octets in holding(served, patient, "Action: delivered")]
+    assert b"texte-du-patient" not in report
+    assert holding(served, other, "Action: delivered") == []
+    assert holding(served, doctor, "Action: delivered") == []
+
+
 # --- mailboxes of several members, exchanges of several mailboxes
 
 
@@ -160,9 +221,9 @@ def test_copies_of_one_mailbox_stay_in_it(served: Served) -> None:
     assert said(answer, patient.address, accounts[2].address, message).startswith("250")
     answer.close()
     for account in accounts:
-        wire = served.imap(account)
-        names = [line.rpartition(b'"/" ')[2].decode().strip('"') for line in wire.ok('LIST "" "*"')]
-        wire.close()
+        reader = served.imap(account)
+        names = [line.rpartition(b'"/" ')[2].decode().strip('"') for line in reader.ok('LIST "" "*"')]
+        reader.close()
         texts = b"".join(octets for name in names for _, octets in holding(served, account, "e", name))
         for other in accounts:
             assert (f"copie-{other.type}".encode() in texts) == (other is account)

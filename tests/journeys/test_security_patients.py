@@ -437,3 +437,20 @@ def test_answers_to_a_crowd_are_no_amplifier(served: Served, patient: Account) -
     few = ", ".join(f"a{number}@{domain}" for number in range(10))
     assert said(wire, sender, patient.address, note(sender, f"Reply-To: {few}")).startswith("250")
     wire.close()
+
+
+@pytest.mark.req("PAT-2", "RCP-1")
+def test_many_bounces_are_no_amplifier(served: Served) -> None:
+    """A large header to many absent patients comes back in parts that together are hardly more than the message."""
+    cabinet = served.account("CAB")
+    absent = [f"1850377{number:06}" for number in range(40)]
+    domain = second_patient(served).address.partition("@")[2]
+    recipients = [f"{one}{97 - int(one) % 97:02}@{domain}" for one in absent]
+    large = note(cabinet.address, *(f"X-Note: {'x' * 900}" for _ in range(200)), subject="grand-en-tete")
+    wire = served.submission(cabinet)
+    assert said(wire, cabinet.address, recipients, large).startswith("250")
+    wire.close()
+    bounces = [octets for _, octets in holding(served, cabinet, "Final-Recipient: rfc822; 1850377")]
+    assert len(bounces) == len(recipients)
+    assert sum(map(len, bounces)) < 3 * len(large)
+    assert all(f"Final-Recipient: rfc822; {one}".encode() in b"".join(bounces) for one in recipients)

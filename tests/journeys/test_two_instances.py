@@ -182,7 +182,7 @@ TABLE = [
     Row(
         plays.a_broken_document,
         ("INS-6",),
-        ["550 5.7.1 L'archive IHE_XDM est illisible ou incoherente"],
+        ["550 5.7.1 L'archive IHE_XDM est tronquee : joignez-la a nouveau"],
     ),
     Row(plays.too_large, ("PAT-5",), ["552 5.3.4 Message trop volumineux : un patient recoit au plus 25 Mo"]),
     Row(

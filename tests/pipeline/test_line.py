@@ -172,7 +172,8 @@ def test_mail_to_another_trusted_operator_waits_in_the_queue(special: Start) -> 
     served = special()
     assert submit(served, "PER", SENDER, letter(MEDECIN, SENDER)).startswith("250")
     (row,) = outbox(served)
-    assert (row.sender, row.recipient, row.state) == (MEDECIN, SENDER, "waiting")
+    assert (row.sender, row.recipient) == (MEDECIN, SENDER)
+    assert row.state in ("waiting", "leased")  # nobody answers there: it is tried and waits again
 
 
 @pytest.mark.req("RTE-4", "RTE-5", "BAL-5")

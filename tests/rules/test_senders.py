@@ -186,3 +186,13 @@ def test_a_refusal_is_a_value_with_policy_status() -> None:
     decision = decide(facts(person(SERVICE), doctor()))
     assert isinstance(decision, Refuse)
     assert (decision.code, decision.enhanced) == (550, "5.7.1")
+
+
+@pytest.mark.req("TRU-7", "CHN-7", "PAT-6")
+def test_no_login_writes_a_patients_receipt() -> None:
+    """Without a sender no channel is asked: not even a login of both sides gets around it that way."""
+    both = login(CallerKind.PERSON, DOCTOR, patient().address)
+    receipt = written(patient(), report="disposition-notification")
+    for to in (doctor(), Party(SERVICE, Place.HOSTED, doctor().box), REMOTE_PATIENT):
+        assert outcome(facts(both, None, to, receipt)) == "null-sender-shape"
+    assert outcome(facts(both, None, patient(), written(doctor(), report="disposition-notification"))) == OK

@@ -60,8 +60,10 @@ def _store_part(writer: Writer, part: Part) -> list[Placed]:
         placed.append(Placed(place.box_id, folder_id, uid, modseq))
     for entry in part.outbox:
         queue(writer, body_id, entry, part.received_at)
-    owe(writer, body_id, part.receipts)
-    note_exchanges(writer, body_id, part.exchanges)
+    if part.receipts:
+        owe(writer, body_id, part.receipts)
+    if part.exchanges:
+        note_exchanges(writer, body_id, part.exchanges)
     for box_id in part.alerts:
         queue_alert(writer, box_id, part.received_at)
     return placed

@@ -1,0 +1,37 @@
+"""What is said of a command that was typed wrongly: without the INS that stood in it (INS-7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from typer.core import TyperGroup
+
+from mss_gateway.rules.ins import mask_text
+
+
+class MaskedGroup(TyperGroup):
+    """The commands of an application; complaints about arguments are masked, since they end up in others' logs."""
+
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        """Parse the arguments of the application itself."""
+        with _masked():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Parse and run the command that was named."""
+        with _masked():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _masked() -> Iterator[None]:
+    """Mask the message of a complaint on its way to whoever shows it; typer has no public name for its class."""
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)
+        if isinstance(message, str) and hasattr(error, "exit_code"):
+            error.message = mask_text(message)  # type: ignore[attr-defined]
+        raise
