@@ -105,6 +105,8 @@ def _warnings(facts: Facts) -> Iterator[str]:
         yield "ins-key"
     if facts.house.require_qualified == "warn" and recipients.identity_doubtful(facts):
         yield "identity-unknown" if facts.identity is None else "identity-not-qualified"
+    if receipts.asked_in_vain(facts):
+        yield "receipt-third-party"
     if facts.house.archive_gate == "warn":
         problem = contents.archive_problem(facts)
         if problem is not None:

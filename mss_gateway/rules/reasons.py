@@ -45,6 +45,7 @@ REASONS: dict[str, str] = {
     "patient-forged": "CHN-7: a message in another patient's name",
     "channel-closed": "CHN-6: the professional has ended the exchange",
     "channel-never-opened": "CHN-6: the professional has never written to this patient",
+    "receipt-third-party": "RCP-3: a read receipt is asked for somebody else than the sender; none is sent",
     "mail-loop": "RTE-6: too many Received lines",
     "report-to-closed-patient": "RTE-6, RCP-6: a report or automatic mail that ends with a trace line",
     "rpps-shape": "BAL-2: not 8 and 11 digits",

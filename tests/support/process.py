@@ -34,7 +34,7 @@ def _free_ports(count: int) -> list[int]:
 class GatewayProcess:
     """`mss-gateway serve` over a copy of the sample's state in `folder`.
 
-    `limits` and `relay` are further lines of [limits] and [relay], `more` whole sections.
+    `limits` are further lines of [limits], `relay` is the `routes` line of [relay], `more` further sections.
     """
 
     def __init__(self, folder: Path, limits: str = "", relay: str = "", more: str = "") -> None:
@@ -46,7 +46,9 @@ class GatewayProcess:
         for door, port in ports.items():
             text = re.sub(rf'(?m)^{door} = \["127.0.0.1:\d+"\]', f'{door} = ["127.0.0.1:{port}"]', text)
         text = text.replace("[limits]\n", f"[limits]\n{limits}\n")
-        text = text.replace("[relay]\n", f"[relay]\n{relay}\n") + more
+        if relay:  # in the place of the sample's routes, which lead to nobody
+            text = re.sub(r"(?m)^routes = .*$", lambda _: relay, text)
+        text += more
         self.config = folder / "gateway.toml"
         self.config.write_text(text, encoding="utf-8")
         self.handout: Handout = replace(handout, ports=Ports(**ports), state=str(folder))
