@@ -24,7 +24,9 @@ from mss_gateway.rules.ins import mask_text
 from .letters import Stationery, report_part, untold
 
 RETRY = 30.0  # seconds until the next attempt when the store could not take an MDN
-RETRY_FAULT = 900.0  # seconds until one that could not be written is tried again, unless something else is opened
+RETRY_FAULT = (
+    900.0  # seconds until one that could not be written is tried again, unless something else is opened
+)
 BATCH = 100
 USER_AGENT = "mss-gateway"
 
