@@ -28,7 +28,7 @@ async def store(session: Session, request: Request) -> None:
     if command.unchanged_since is not None:
         session.condstore = True
     # What others did comes first: a silent answer says nothing, and must not hide a change of theirs.
-    await sync(session, expunges=False)
+    heard = await sync(session, expunges=False)
     known = selected.modseq + 1
     outcome = await session.mailboxes.store_flags(
         selected.folder.id,
@@ -42,9 +42,11 @@ async def store(session: Session, request: Request) -> None:
         number = selected.view.number(row.uid)
         if number is None:
             continue
-        if not command.silent or row.modseq <= known:
+        # A client that has just heard of somebody else's change would believe that to be all: it hears the outcome.
+        silent = command.silent and row.uid not in heard
+        if not silent or row.modseq <= known:
             selected.told[row.uid] = row.modseq
-        if not command.silent:
+        if not silent:
             learn_keywords(session, selected, row.flags)
             session.send(
                 fetching.fetch(number, flag_items(session, row, uid=command.uid or session.condstore))

@@ -8,14 +8,14 @@ from mss_gateway.protocol.imap import fetching, responses
 from .session import Selected, Session
 
 
-async def sync(session: Session, *, expunges: bool = True) -> None:
+async def sync(session: Session, *, expunges: bool = True) -> set[int]:
     """Queue what has changed since the client was last told; costs nothing when nothing has.
 
-    Without `expunges`, vanished messages keep their numbers until a command allows EXPUNGE.
+    Returns the UIDs whose flags were told. Without `expunges`, vanished messages keep their numbers until a command allows EXPUNGE.
     """
     selected = session.selected
     if selected is None or not (selected.dirty or (expunges and selected.held)):
-        return
+        return set()
     vanished: list[int] = []
     added: tuple[int, ...] = ()
     changed: tuple[FlagRow, ...] = ()
@@ -39,17 +39,20 @@ async def sync(session: Session, *, expunges: bool = True) -> None:
     if update.exists is not None:
         session.send(responses.exists(update.exists))
     fresh = set(added)
-    _tell_flags(session, selected, [row for row in changed if row.uid not in fresh])
+    return _tell_flags(session, selected, [row for row in changed if row.uid not in fresh])
 
 
-def _tell_flags(session: Session, selected: Selected, rows: list[FlagRow]) -> None:
+def _tell_flags(session: Session, selected: Selected, rows: list[FlagRow]) -> set[int]:
+    told: set[int] = set()
     for row in rows:
         number = selected.view.number(row.uid)
         if number is None or selected.told.pop(row.uid, 0) == row.modseq:
             continue
         learn_keywords(session, selected, row.flags)
         session.send(fetching.fetch(number, flag_items(session, row)))
+        told.add(row.uid)
     selected.told.clear()
+    return told
 
 
 def flag_items(session: Session, row: FlagRow, *, uid: bool = True) -> list[bytes]:

@@ -56,6 +56,8 @@ def attached_files(root: MimePart) -> Iterator[AttachedFile]:
             waiting += reversed(part.children)
             continue
         told = part.header.first(b"content-disposition")
+        if told is None and _is_body(part, None) and not _is_named(part.type):
+            continue
         disposition = parse_disposition(told) if told else None
         name = _name(part.type, disposition)
         if not name and _is_body(part, disposition):
@@ -81,6 +83,11 @@ def _is_body(part: MimePart, disposition: Typed | None) -> bool:
     """A text without a file name that is not called an attachment."""
     readable = part.kind == LEAF and part.type.main == b"text" and part.type.sub in _BODY_TEXTS
     return readable and (disposition is None or disposition.main != b"attachment")
+
+
+def _is_named(kind: Typed) -> bool:
+    """Whether a type carries a file name in any form."""
+    return any(name.startswith(b"name") for name, _ in kind.parameters)
 
 
 def _media_type(kind: Typed) -> str:

@@ -22,6 +22,10 @@ def decode_transfer(data: bytes, encoding: int) -> bytes | None:
         return quopri.decodestring(data)
     if encoding != Encoding.BASE64:
         return None
+    try:
+        return binascii.a2b_base64(data)  # blanks are passed over
+    except binascii.Error:
+        pass
     kept = data.translate(None, _BLANKS)
     try:
         return binascii.a2b_base64(kept[: len(kept) - len(kept) % 4])

@@ -27,7 +27,7 @@ from mss_gateway.ports.records import (
     TraceLine,
 )
 from mss_gateway.rules import texts
-from mss_gateway.rules.actions import Accept, Bounce, Deliver, FileCopy
+from mss_gateway.rules.actions import Accept, Bounce, Deliver, FileCopy, SetChannel
 from mss_gateway.rules.exchange import box_name
 from mss_gateway.rules.facts import CallerKind, ChannelState, MessageFacts
 from mss_gateway.rules.routing import Route, route
@@ -46,7 +46,7 @@ from .letters import (
 )
 from .reading import Reading
 from .spool import Spooled
-from .timeline import lines_of, report_lines
+from .timeline import channel_line, lines_of, report_lines
 from .transaction import Transaction
 
 MOST_RETURNED = 256 * 1024
@@ -98,7 +98,7 @@ async def build(draft: Draft, stationery: Stationery) -> Delivery:
         parts.append(await closing(say, patient, draft.occasion, stationery))
     for end in plan.ends:
         parts += await end_exchange(end, draft.occasion, stationery)
-    channels = [ChannelChange(c.patient, c.bal, c.state, c.cause, c.name) for c in plan.channels]
+    channels = [_channel(draft, change, stationery.correlation_key) for change in plan.channels]
     channels += [
         ChannelChange(end.patient.key, bal, ChannelState.CLOSED, end.cause, box_name(end.box))
         for end in plan.ends
@@ -117,6 +117,11 @@ def _trace(draft: Draft, plan: Route, key: bytes) -> Iterator[TraceLine]:
     yield from lines_of(transaction, plan, own_id, draft.spooled.size, draft.now, key)
     if draft.reading.report is not None:
         yield from report_lines(draft.reading.report, transaction, own_id, draft.now)
+
+
+def _channel(draft: Draft, change: SetChannel, key: bytes) -> ChannelChange:
+    line = channel_line(draft.transaction, change, draft.facts.message_id, draft.now, key)
+    return ChannelChange(change.patient, change.bal, change.state, change.cause, change.name, line)
 
 
 async def _message(draft: Draft, plan: Route, stationery: Stationery) -> Part:

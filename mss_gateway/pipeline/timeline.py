@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from mss_gateway.base.errors import InvalidValue, Refuse
 from mss_gateway.mail.reports import ReportKind, ReportReading
 from mss_gateway.ports.records import TraceLine
+from mss_gateway.rules.actions import SetChannel
 from mss_gateway.rules.ins import correlation, mask_text, parse_ins
 from mss_gateway.rules.policy import refusing_rule
 from mss_gateway.rules.routing import Route
@@ -35,6 +37,7 @@ def _known(word: str, words: frozenset[str]) -> str:
     return word if word in words else "other"
 
 
+@lru_cache(maxsize=4096)
 def patient_mark(address: str, key: bytes) -> str:
     """What stands for this patient in every trace line; empty for an address that is no INS (INS-7)."""
     try:
@@ -77,12 +80,10 @@ def lines_of(
             placed=len(plan.local),
             filed=len(plan.copies),
             queued=queued,
+            **({"channel": plan.channels[-1].state.value} if plan.channels else {}),
         )
     ]
     lines += [line("warned", reason=reason) for reason in plan.warnings]
-    for change in plan.channels:
-        who = patient_detail(change.patient, key)
-        lines.append(line(f"channel-{change.state.value}", cause=change.cause, bal=change.bal, **who))
     for bounce in plan.bounces:
         lines.append(line("bounced", kind=bounce.kind, **patient_detail(str(bounce.recipient), key)))
     lines += [line("discarded", reason=discard.reason) for discard in plan.discards]
@@ -91,6 +92,20 @@ def lines_of(
         who = patient_detail(str(end.patient), key)
         lines += [line("auto-closed", cause=end.cause, bal=bal, **who) for bal in end.bals]
     return lines
+
+
+def channel_line(
+    transaction: Transaction, change: SetChannel, message_id: str | None, at: float, key: bytes
+) -> TraceLine:
+    """Told when the state of the channel really changes."""
+    return TraceLine(
+        at=at,
+        event=f"channel-{change.state.value}",
+        transaction=transaction.id,
+        message_id=message_id,
+        actor=mask_text(transaction.caller.name),
+        detail={"cause": change.cause, "bal": change.bal, **patient_detail(change.patient, key)},
+    )
 
 
 def report_lines(

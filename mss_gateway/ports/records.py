@@ -77,7 +77,7 @@ class ChannelChange:
     """Set one channel to a state; `cause` is a slug (`message`, `fin-subject`, `fin-header`, `auto-answer`, `ops`…).
 
     `name` is the professional's as the patient knows it. When the state really changes, what the patient's mailbox
-    holds of the exchange gets or loses `$MSSClosed` in the same commit (CHN-10).
+    holds of the exchange gets or loses `$MSSClosed` in the same commit (CHN-10), and `trace` is written.
     """
 
     patient: str
@@ -85,6 +85,7 @@ class ChannelChange:
     state: ChannelState
     cause: str
     name: str = ""
+    trace: TraceLine | None = None
 
 
 @dataclass(frozen=True, slots=True)

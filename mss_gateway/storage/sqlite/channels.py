@@ -33,19 +33,23 @@ def check_guard(db: apsw.Connection, guard: ChannelGuard, at: float) -> None:
         )
 
 
-def apply_change(writer: Writer, change: ChannelChange, at: float) -> None:
-    """Set the state; the version grows only when the state really changes, so an open channel stays cheap."""
-    db = writer.db
-    db.execute(
+def apply_change(writer: Writer, change: ChannelChange, at: float) -> bool:
+    """Set the state; the version grows only when the state really changes, so an open channel stays cheap.
+
+    True when it did; an open channel that stays open only notes the traffic, to the hour.
+    """
+    row = writer.db.execute(
         "INSERT INTO channels (patient, bal, state, version, cause, changed_at, active_at, name)"
         " VALUES (?1, ?2, ?3, 1, ?4, ?5, ?5, ?6) ON CONFLICT (patient, bal) DO UPDATE SET"
         " version = version + (state <> ?3), changed_at = iif(state <> ?3, ?5, changed_at), state = ?3,"
-        " cause = ?4, active_at = ?5, name = iif(?6 <> '', ?6, name) WHERE state <> ?3 OR active_at < ?5 - ?7",
+        " cause = ?4, active_at = ?5, name = iif(?6 <> '', ?6, name) WHERE state <> ?3 OR active_at < ?5 - ?7"
+        " RETURNING changed_at",
         (change.patient, change.bal, change.state.value, change.cause, at, change.name, ACTIVITY),
-    )
-    if db.changes() == 0:
-        return
+    ).fetchone()
+    if row is None or row[0] != at:
+        return False
     _mark(writer, change.patient, change.bal, on=change.state is ChannelState.CLOSED)
+    return True
 
 
 def note_exchanges(writer: Writer, body_id: int, exchanges: Iterable[Exchange]) -> None:

@@ -30,9 +30,8 @@ def accept(writer: Writer, delivery: Delivery) -> tuple[Placed, ...]:
     placed: list[Placed] = []
     for part in delivery.parts:
         placed += _store_part(writer, part)
-    for change in delivery.channels:
-        apply_change(writer, change, at)
-    insert_trace(writer.db, delivery.trace)
+    changed = [change.trace for change in delivery.channels if apply_change(writer, change, at)]
+    insert_trace(writer.db, [*delivery.trace, *(line for line in changed if line is not None)])
     return tuple(placed)
 
 
