@@ -11,7 +11,8 @@ from .session import Selected, Session
 async def sync(session: Session, *, expunges: bool = True) -> set[int]:
     """Queue what has changed since the client was last told; costs nothing when nothing has.
 
-    Returns the UIDs whose flags were told. Without `expunges`, vanished messages keep their numbers until a command allows EXPUNGE.
+    Returns the UIDs whose flags were told. Without `expunges`, vanished messages keep their numbers until a command
+    allows EXPUNGE.
     """
     selected = session.selected
     if selected is None or not (selected.dirty or (expunges and selected.held)):

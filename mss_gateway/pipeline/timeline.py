@@ -37,7 +37,6 @@ def _known(word: str, words: frozenset[str]) -> str:
     return word if word in words else "other"
 
 
-@lru_cache(maxsize=4096)
 def patient_mark(address: str, key: bytes) -> str:
     """What stands for this patient in every trace line; empty for an address that is no INS (INS-7)."""
     try:
@@ -48,9 +47,17 @@ def patient_mark(address: str, key: bytes) -> str:
 
 def patient_detail(address: str, key: bytes) -> dict[str, str | int]:
     """The masked address of a patient with the mark; of anybody else the address alone."""
+    return dict(_patient_detail(address, key))
+
+
+@lru_cache(maxsize=4096)
+def _patient_detail(address: str, key: bytes) -> tuple[tuple[str, str], ...]:
     mark = patient_mark(address, key)
     masked = mask_text(address)
-    return {"patient": masked, "mark": mark} if mark else {"recipient": masked}
+    return (("patient", masked), ("mark", mark)) if mark else (("recipient", masked),)
+
+
+_masked = lru_cache(maxsize=4096)(mask_text)  # of callers, who write again and again
 
 
 def lines_of(
@@ -58,7 +65,7 @@ def lines_of(
 ) -> list[TraceLine]:
     """One line for the message, and one for each thing that ops look for by itself."""
     box_id = plan.local[0].box_id if plan.local else None
-    actor = mask_text(transaction.caller.name)
+    actor = _masked(transaction.caller.name)
 
     def line(event: str, **detail: str | int) -> TraceLine:
         return TraceLine(
@@ -103,7 +110,7 @@ def channel_line(
         event=f"channel-{change.state.value}",
         transaction=transaction.id,
         message_id=message_id,
-        actor=mask_text(transaction.caller.name),
+        actor=_masked(transaction.caller.name),
         detail={"cause": change.cause, "bal": change.bal, **patient_detail(change.patient, key)},
     )
 
@@ -130,7 +137,7 @@ def report_lines(
             event=REPORT_EVENTS[report.kind],
             transaction=transaction.id,
             message_id=original,
-            actor=mask_text(transaction.caller.name),
+            actor=_masked(transaction.caller.name),
             detail=detail,
         )
 
@@ -159,6 +166,6 @@ def refusal_line(
         transaction=transaction.id if transaction else "",
         message_id=message_id,
         box_id=box_id,
-        actor=mask_text(transaction.caller.name) if transaction else host,
+        actor=_masked(transaction.caller.name) if transaction else host,
         detail={name: value for name, value in detail.items() if value != ""},
     )

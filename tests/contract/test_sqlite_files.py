@@ -205,3 +205,34 @@ async def test_the_folder_of_the_store_is_private(tmp_path: Path) -> None:
     await store.close()
     assert (tmp_path / "deep" / "store").stat().st_mode & 0o077 == 0
     shutil.rmtree(tmp_path / "deep")
+
+
+@pytest.mark.req("RCP-2", "CHN-10")
+async def test_a_database_of_the_third_version_keeps_channels_and_receipts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was owed before the receipts had a table of their own is owed after, and channels keep their traffic."""
+    before = migrations()[:3]
+    db = apsw.Connection(str(tmp_path / "store.db"))
+    with monkeypatch.context() as patch:
+        patch.setattr("mss_gateway.storage.sqlite.migrate.migrations", lambda: before)
+        assert migrate(db) == 3
+    db.execute(
+        "INSERT INTO boxes VALUES (7, 'un@hopital.example', 'un@hopital.example', 'PAT', 'active', '', '', '', 0,"
+        " 'fin', 0, 1.0, 1.0, '');"
+        "INSERT INTO folders (id, box_id, name, special_use, uid_validity, uid_next, messages, octets)"
+        " VALUES (3, 7, 'INBOX', '', 3, 3, 2, 8);"
+        "INSERT INTO bodies VALUES (5, 2, 4, 4, x'', x'', x'', x'', '<a@b>', '', NULL, NULL, NULL);"
+        "INSERT INTO body_bytes VALUES (5, x'0d0a0d0a', x'');"
+        "INSERT INTO messages VALUES (3, 1, 5, 0, '', 1, 1, 1.0), (3, 2, 5, 0, '', 1, 1, 1.0);"
+        "INSERT INTO receipts VALUES (3, 1, 'dr@hopital.example', 'due'), (3, 9, 'dr@hopital.example', 'due');"
+        "INSERT INTO channels VALUES ('un@hopital.example', 'dr@hopital.example', 'open', 4, 'message', 50.0);"
+    )
+    db.close()
+    store = await _opened(tmp_path)
+    await store.store_flags(3, ANYONE, [2], FlagChange.ADD, frozenset({"\\Seen"}))
+    (opened,) = await store.opened()
+    assert (opened.box_id, opened.notify, opened.recipient) == (7, "dr@hopital.example", "un@hopital.example")
+    (channel,) = await store.channels()
+    assert (channel.version, channel.active_at) == (4, 50.0)
+    await store.close()

@@ -180,7 +180,7 @@ def test_a_receipt_for_a_third_party_is_not_owed(door: Served) -> None:
     imap = door.imap(door.account("PAT"), select="INBOX")
     imap.ok("STORE 1:* +FLAGS.SILENT (\\Seen)")
     imap.close()
-    time.sleep(0.3)
+    assert door.call(door.parts.store.opened()) == []
     assert not [
         one for one in messages(door, "PER") + messages(door, "ORG") if one["In-Reply-To"] == message_id
     ]
