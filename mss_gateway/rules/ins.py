@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from mss_gateway.base.errors import InvalidValue
@@ -95,6 +96,7 @@ class Ins:
         return f"Ins({self.masked()})"
 
 
+@lru_cache(maxsize=4096)
 def parse_ins(text: str) -> Ins:
     """Read 15 characters; raise `InvalidValue` naming the wrong part without echoing it (INS-1).
 
