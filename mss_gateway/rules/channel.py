@@ -114,6 +114,8 @@ def patient_answer(facts: Facts) -> Refuse | None:
         return None  # other rules say no
     if recipient.box is not None and recipient.box.patient_initiated:
         return None
+    if recipient.box is None and recipient.address.key in facts.house.patient_initiated:
+        return None
     state = facts.channel.state
     if state is ChannelState.OPEN:
         return None

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.directory.book import BookOptions
 from mss_gateway.imapd.options import ImapDeadlines, ImapdOptions
-from mss_gateway.mail.address import parse_domain
+from mss_gateway.mail.address import parse_address, parse_domain
 from mss_gateway.net.gate import GateOptions
 from mss_gateway.observe.log import LogOptions
 from mss_gateway.pipeline.alerts import AlertOptions
@@ -144,6 +144,7 @@ def compose(path: Path, file: File) -> Settings:
             **{
                 **file.rules.model_dump(),
                 "patient_attachments": frozenset(file.rules.patient_attachments),
+                "patient_initiated": frozenset(_address(path, one) for one in file.rules.patient_initiated),
             },
         ),
         book=BookOptions(hosted, patient, file.domains.patient_hosted, alerts=file.alerts.mode != "off"),
@@ -175,6 +176,16 @@ def _domain(path: Path, key: str, text: str) -> str:
     except InvalidValue as invalid:
         raise ConfigError(
             f"{path}: {key} = {text!r}: {invalid.public}: write a host name such as mx.example.fr"
+        ) from None
+
+
+def _address(path: Path, text: str) -> str:
+    try:
+        return parse_address(text).key
+    except InvalidValue as invalid:
+        raise ConfigError(
+            f"{path}: rules.patient_initiated holds {text!r}: {invalid.public}: write addresses such as"
+            " pharmacie@example.mssante.fr"
         ) from None
 
 

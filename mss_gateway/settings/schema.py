@@ -107,6 +107,7 @@ class RulesSection(Section):
     purge_after_days: Annotated[int, Field(ge=0)] = 180
     require_qualified: Literal["off", "warn", "enforce"] = "off"
     archive_gate: Literal["off", "warn", "enforce"] = "enforce"
+    patient_initiated: list[str] = []
     near_miss_notice: bool = True
     patient_size: Size = 25 * 1024 * 1024
     patient_attachments: list[

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from mss_gateway.base.errors import Refuse
 from mss_gateway.mail.address import parse_address
 from mss_gateway.rules import texts
 from mss_gateway.rules.actions import Accept, Action, AddHeader, GuardChannel, SetChannel
@@ -15,6 +18,7 @@ from tests.support.facts import (
     DOCTOR,
     FOREIGN,
     FOREIGN_OPERATOR,
+    HOUSE,
     OTHER_PATIENT,
     OUTSIDER,
     PATIENT,
@@ -257,3 +261,14 @@ def test_a_report_neither_opens_nor_closes() -> None:
 def test_without_a_sender_nobody_can_be_answered() -> None:
     assert answering_bal(facts(FOREIGN_OPERATOR, None, patient(), written(COLLEAGUE))) is None
     assert parse_address(texts.PATIENT_CLOSED.format(address=PATIENT).split('"')[1]) == PATIENT
+
+
+@pytest.mark.req("CHN-6")
+def test_a_pharmacy_elsewhere_is_written_to_first_when_the_house_names_it() -> None:
+    """The mark of a mailbox is not known to another operator: its patients' operator has a list."""
+    first = facts(PATIENT_LOGIN, patient(), COLLEAGUE, written(patient()))
+    refused = decide(first)
+    assert isinstance(refused, Refuse)
+    assert refused.reason == "channel-never-opened"
+    named = replace(HOUSE, patient_initiated=frozenset({FOREIGN.key}))
+    assert not isinstance(decide(replace(first, house=named)), Refuse)
