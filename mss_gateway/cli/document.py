@@ -38,6 +38,14 @@ class Door:
     key: str
 
 
+_REMEDIES = {
+    "document-nil": "--nil, MSS_GATEWAY_NIL, or software_nil under [gateway]",
+    **dict.fromkeys(("rpps-shape", "rpps-key", "national-id"), "--author-id"),
+    **dict.fromkeys(("structure-id", "siret-key"), "--structure-id"),
+}
+"""What to give for a request that cannot be built; the sentence before it says what is wrong."""
+
+
 @app.command()
 def send(
     pdf: Annotated[Path, typer.Argument(help="The PDF.", exists=True, dir_okay=False, readable=True)],
@@ -169,11 +177,16 @@ def _author(given: dict[str, Any]) -> Author:
     return Author(
         family=given["author_family"] or box.get("display", ""),
         given=given["author_given"],
-        national_id=given["author_id"] or box.get("responsible", ""),
+        national_id=given["author_id"] or box.get("responsible", "") or _holder(box),
         structure=given["structure"] or box.get("display", ""),
         structure_id=given["structure_id"] or box.get("structure", ""),
         sector=given["sector"],
     )
+
+
+def _holder(box: dict[str, Any]) -> str:
+    """The national id of who holds a nominative mailbox."""
+    return next((one["national_id"] for one in box.get("people", ()) if one["role"] == "holder"), "")
 
 
 def _day(text: str, option: str, as_json: bool) -> date | None:
@@ -203,8 +216,8 @@ def _message(request: DocumentRequest, settings: Settings, as_json: bool) -> tup
         return name, build_message(build_archive(request, marks))
     except InvalidValue as invalid:
         sentence = invalid.public[:1].upper() + invalid.public[1:]
-        if invalid.reason == "document-nil":
-            sentence += ": give --nil, MSS_GATEWAY_NIL, or software_nil under [gateway]"
+        if invalid.reason in _REMEDIES:
+            sentence += f": give {_REMEDIES[invalid.reason]}"
         fail(sentence, USAGE, reason=invalid.reason, as_json=as_json)
 
 

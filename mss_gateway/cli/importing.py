@@ -133,7 +133,7 @@ def _progress(path: Path, quiet: bool) -> Iterator[Callable[[int], None]]:
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(emoji=False, stderr=True),
         disable=quiet or not sys.stderr.isatty(),
     )
     with bar:

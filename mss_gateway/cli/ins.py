@@ -54,11 +54,12 @@ COLUMNS = {
         "firstname",
     ),
     "sex": ("sexe", "sex", "gender"),
-    "born": ("datedenaissance", "datenaissance", "birthdate", "dateofbirth", "born", "ddn"),
+    "born": ("datedenaissance", "datenaissance", "naissance", "birthdate", "dateofbirth", "born", "ddn"),
     "place": (
         "codeinseedenaissance",
         "codelieunaissance",
         "lieudenaissance",
+        "lieu",
         "lieunaissance",
         "codeinsee",
         "birthplace",

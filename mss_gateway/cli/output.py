@@ -23,7 +23,7 @@ def fail(sentence: str, exit_code: int, *, reason: str = "", as_json: bool = Fal
     if as_json:
         typer.echo(json.dumps({"error": sentence, "reason": reason, "exit": exit_code}, ensure_ascii=False))
     else:
-        out = Console(stderr=True, highlight=False, soft_wrap=True)
+        out = Console(emoji=False, stderr=True, highlight=False, soft_wrap=True)
         out.print(f"[bold red]✗[/] {escape(visible(sentence))}")
     raise typer.Exit(exit_code)
 
@@ -35,7 +35,7 @@ def show_json(value: object) -> None:
 
 def console() -> Console:
     """Where people read; colour only on a terminal."""
-    return Console(highlight=False)
+    return Console(emoji=False, highlight=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -62,7 +62,7 @@ def _hand_out(handout: Handout, *, as_json: bool) -> None:
     if as_json:
         print(handout.to_json(), flush=True)
     else:
-        instructions(handout, Console(highlight=False, soft_wrap=True))
+        instructions(handout, Console(emoji=False, highlight=False, soft_wrap=True))
 
 
 def instructions(handout: Handout, out: Console) -> None:
@@ -112,7 +112,7 @@ def _accounts(handout: Handout, out: Console) -> None:
 
 def run_tour(state: Path, base_port: int, *, stay: bool, one: bool = False) -> int:
     """Walk through the tour against the sample space, started for it unless it runs already; returns its status."""
-    out = Console(highlight=False, soft_wrap=True)
+    out = Console(emoji=False, highlight=False, soft_wrap=True)
     running = _running(state)
     if running is not None:
         return walk(running, STEPS, out)

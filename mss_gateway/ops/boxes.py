@@ -166,7 +166,12 @@ class BoxOperations:
         ties = await self._p.rows.memberships(box_id=row.id)
         people = {person.id: person for person in await self._p.rows.persons([tie.person_id for tie in ties])}
         members = [
-            {"login": people[tie.person_id].login, "name": people[tie.person_id].name, "role": tie.role}
+            {
+                "login": people[tie.person_id].login,
+                "name": people[tie.person_id].name,
+                "role": tie.role,
+                "national_id": people[tie.person_id].national_id,
+            }
             for tie in ties
             if tie.person_id in people
         ]

@@ -79,7 +79,9 @@ class House:
     purge_after_days: int = 180  # BAL-5, days from the closure on
     require_qualified: str = "off"  # INS-5: off | warn | enforce
     archive_gate: str = "enforce"  # INS-6: off | warn | enforce
-    patient_initiated: frozenset[str] = frozenset()  # CHN-6: keys of BALs elsewhere that patients may write to first
+    patient_initiated: frozenset[str] = (
+        frozenset()
+    )  # CHN-6: keys of BALs elsewhere that patients may write to first
     near_miss_notice: bool = True  # CHN-5
     patient_size: int = 25 * 1024 * 1024  # PAT-5, octets of the whole message
     patient_attachments: frozenset[str] = frozenset(

@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import typer
+
+from mss_gateway.cli.output import console, fail
 
 INS = "154092A12345664"
 
@@ -32,3 +35,13 @@ def test_a_complaint_holds_no_ins(words: tuple[str, ...]) -> None:
     told = (done.stdout + done.stderr).upper()
     assert INS not in told
     assert INS[:13] not in told
+
+
+def test_colons_in_a_sentence_are_no_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    """`scheme:id:` stays what it is, in what goes well and in what does not."""
+    console().print("scheme:id: and :warning:")
+    with pytest.raises(typer.Exit):
+        fail("write scheme:id: here", 2, reason="structure-id", as_json=False)
+    told = capsys.readouterr()
+    assert "scheme:id: and :warning:" in told.out
+    assert "write scheme:id: here" in told.err
