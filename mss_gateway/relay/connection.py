@@ -25,8 +25,8 @@ from mss_gateway.protocol.smtp import (
 
 from .dialled import Dialled, dial
 from .options import RelayOptions
+from .places import Host
 from .problems import RelayProblem, said
-from .resolver import Host
 
 
 class Connection:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mss_gateway.mail.envelope import Recipient
 from mss_gateway.ports.relay import Letter, Outcome, PeerCheck
@@ -12,10 +14,13 @@ from mss_gateway.ports.relay import Letter, Outcome, PeerCheck
 from .connection import Connection, identified, not_listed, open_connection
 from .content import Content, LetterIncomplete
 from .options import RelayOptions
+from .places import Exchanger, Host
 from .pool import Pool
 from .problems import RelayProblem
-from .resolver import Exchanger, Host, Resolver
 from .transaction import Transaction
+
+if TYPE_CHECKING:
+    from .resolver import Resolver
 
 _UNREACHED = frozenset({"connect-refused", "connect-timeout", "no-mx", "dns-failure"})
 _SHUNNED = 1000  # hosts remembered as unreachable
@@ -45,7 +50,7 @@ class RelayCourier:
     def __init__(self, options: RelayOptions, trust: PeerCheck) -> None:
         self._options = options
         self._trust = trust
-        self._resolver = Resolver(options)
+        self._resolver: Resolver | None = None
         self._pool = Pool(options)
         self._shunned: dict[Host, float] = {}
 
@@ -95,9 +100,16 @@ class RelayCourier:
                     break
         raise _worst(problems)
 
+    async def _asked(self) -> Resolver:
+        """Who is asked for hosts and addresses, loaded when there is mail to send: dnspython is 4 MB."""
+        if self._resolver is None:
+            module = await asyncio.to_thread(importlib.import_module, f"{__package__}.resolver")
+            self._resolver = self._resolver or module.Resolver(self._options)
+        return self._resolver
+
     async def _hosts(self, domain: str) -> list[Host]:
         """The hosts to try: by preference, equal ones first where a connection leads to, the unreachable last."""
-        found = await self._resolver.exchangers(domain)
+        found = await (await self._asked()).exchangers(domain)
         now = asyncio.get_running_loop().time()
 
         def rank(one: Exchanger) -> tuple[bool, int, bool]:
@@ -128,7 +140,7 @@ class RelayCourier:
     async def _open(self, host: Host) -> Connection:
         """Connect to the first address that answers; raises `RelayProblem`."""
         problem: RelayProblem | None = None
-        for address in await self._resolver.addresses(host):
+        for address in await (await self._asked()).addresses(host):
             try:
                 return await open_connection(host, address, self._options, self._trust)
             except RelayProblem as met:

@@ -7,8 +7,8 @@ from collections import deque
 
 from .connection import Connection
 from .options import RelayOptions
+from .places import Host
 from .problems import RelayProblem
-from .resolver import Host
 
 
 class _Lane:

@@ -7,7 +7,6 @@ import ipaddress
 import random
 import socket
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import dns.asyncresolver
 import dns.exception
@@ -19,30 +18,12 @@ from dns.rdatatype import AAAA, MX, A, RdataType
 from mss_gateway.ports.relay import Fate
 
 from .options import RelayOptions
+from .places import Exchanger, Host
 from .problems import RelayProblem
 
 KEPT = 2048  # answers kept
 _LONGEST_NOTHING = 300.0  # seconds that "no such record" is kept at most (RFC 2308)
 _SHORTEST = 1.0  # seconds that an answer is kept, whatever its TTL
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """One host that takes mail: a name or an address, and its port."""
-
-    name: str
-    port: int
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Exchanger:
-    """A host of a domain; the lower its preference, the sooner it is asked."""
-
-    preference: int
-    host: Host
 
 
 class Resolver:

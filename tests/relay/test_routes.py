@@ -11,8 +11,9 @@ import pytest
 
 from mss_gateway.ports.relay import Fate, Outcome
 from mss_gateway.relay.options import DnsOptions, RelayOptions
+from mss_gateway.relay.places import Host
 from mss_gateway.relay.problems import RelayProblem
-from mss_gateway.relay.resolver import Host, Resolver
+from mss_gateway.relay.resolver import Resolver
 from tests.support.dns import DnsServer
 from tests.support.relay import (
     PATIENT,
