@@ -170,11 +170,6 @@ def read_octets(handout: Handout, account: Account | Credential, message_id: str
     return awaited(handout, account, "Message-ID", message_id).octets
 
 
-def read_answer_to(handout: Handout, account: Account | Credential, message_id: str) -> EmailMessage:
-    """Fetch the message that answers this id: a reply, or a report; raise LookupError after the timeout."""
-    return awaited(handout, account, "In-Reply-To", message_id).message
-
-
 def awaited(
     handout: Handout,
     account: Account | Credential,

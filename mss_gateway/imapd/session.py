@@ -14,12 +14,11 @@ from mss_gateway.ports.mailboxes import Folder, Mailboxes, Viewer
 from mss_gateway.ports.records import BoxRow
 from mss_gateway.protocol.imap import Ending, ImapServer
 from mss_gateway.protocol.imap.tracker import SequenceView
-from mss_gateway.rules.facts import BoxType
+from mss_gateway.rules.exchange import SHARED_TYPES
 
 from .hub import Hub
 from .options import ImapdOptions
 
-SHARED_TYPES = (BoxType.ORG, BoxType.CAB)
 NOPERM = b"NOPERM"
 NO_DELETING = "A carer reads and answers, but deletes nothing"
 

@@ -14,7 +14,8 @@ from mss_gateway.ports.alerts import AlertMail, AlertState, DueAlert, Handed, Ha
 from mss_gateway.ports.records import BoxRow, TraceLine
 from mss_gateway.ports.store import Alerts, DirectoryRows, StoreError
 from mss_gateway.rules.alerts import AlertTimes, Offset, alert_mail, due_at, mask_personal, retry_at
-from mss_gateway.rules.facts import BoxState, BoxType
+from mss_gateway.rules.facts import BoxType
+from mss_gateway.rules.recipients import GONE
 
 from .intake import Clock
 
@@ -25,7 +26,6 @@ LONGEST_SLEEP = 3600.0
 """Seconds after which the clock is looked at again: it may have been set."""
 
 BATCH = 50
-_GONE = (BoxState.CLOSED, BoxState.PURGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Alerting:
             await self._settle(alert, AlertState.WAITING, due)
             return None
         box = await self._store.box_by_id(alert.box_id)
-        if box is None or box.type is not BoxType.PAT or box.state in _GONE or not box.alert_address:
+        if box is None or box.type is not BoxType.PAT or box.state in GONE or not box.alert_address:
             await self._settle(alert, AlertState.DROPPED, now)
             return None
         handed = down or await self._hand(box, now)

@@ -20,8 +20,9 @@ from mss_gateway.ports.records import (
     TraceLine,
 )
 from mss_gateway.ports.store import Channels, Deliveries, DirectoryRows, StaleChannel, StoreError
-from mss_gateway.rules.actions import EndExchange, SayClosed
+from mss_gateway.rules.actions import SayClosed
 from mss_gateway.rules.boxes import silence_of
+from mss_gateway.rules.exchange import end_of
 from mss_gateway.rules.facts import Box, ChannelState
 
 from .letters import Occasion, Stationery, closing, end_exchange
@@ -73,16 +74,8 @@ class Closer:
         return closed
 
     async def _end(self, channel: Channel, box: Box, now: float) -> bool:
-        patient = parse_address(channel.patient)
-        here = (await self.book.party(patient)).box
-        end = EndExchange(
-            patient,
-            box,
-            (channel.bal,),
-            "auto-silence",
-            here.id if here is not None else None,
-            here is not None and here.alert,
-        )
+        patient = await self.book.party(parse_address(channel.patient))
+        end = end_of(patient, box, (channel.bal,), "auto-silence")
         parts = await end_exchange(end, Occasion(now), self.stationery)
         detail = patient_detail(channel.patient, self.stationery.correlation_key)
         line = TraceLine(
@@ -141,10 +134,11 @@ class Closer:
     async def _told(self, patient: Address, bal: Address, before: Channel | None, now: float) -> list[Part]:
         if before is None or before.state is not ChannelState.OPEN:
             return []
-        here = (await self.book.party(patient)).box
+        party = await self.book.party(patient)
+        here = party.box
         box = (await self.book.party(bal)).box
         if box is not None and here is None:
-            end = EndExchange(patient, box, (bal.key,), "ops")
+            end = end_of(party, box, (bal.key,), "ops")
             return await end_exchange(end, Occasion(now), self.stationery)
         if here is None:
             return []

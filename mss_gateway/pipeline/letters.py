@@ -15,15 +15,13 @@ from mss_gateway.mail.trace import return_path
 from mss_gateway.ports.records import Exchange, OutboxEntry, Part, Placement
 from mss_gateway.rules import texts
 from mss_gateway.rules.actions import EndExchange, SayClosed
-from mss_gateway.rules.channel import CLOSED_KEYWORD, END_SUBJECT
-from mss_gateway.rules.exchange import EXCHANGES, SHARED_TYPES, box_name
+from mss_gateway.rules.channel import END_SUBJECT
+from mss_gateway.rules.exchange import CLOSED_FLAGS, EXCHANGES, SHARED_TYPES, box_name
 from mss_gateway.rules.facts import Party, Place
 from mss_gateway.rules.recipients import GONE
 
 from .bodies import prepare_body
 from .spool import header_size
-
-CLOSED_FLAGS = frozenset({CLOSED_KEYWORD})
 
 
 def local_offset(at: float) -> int:

@@ -9,6 +9,7 @@ from .archive_texts import ARCHIVES, UNREADABLE
 from .attachments import kind_of
 from .facts import ArchiveFacts, CallerKind, Facts, MessageFacts
 from .ins import mask_text
+from .recipients import is_service
 from .senders import PATIENT_PLACES
 
 MAX_REPLY_TO = 20
@@ -33,7 +34,7 @@ def _to_patient(facts: Facts) -> MessageFacts | None:
         return None
     if facts.recipient is None or facts.recipient.place not in PATIENT_PLACES:
         return None
-    if facts.recipient.address.local.lower() in facts.house.patient_service_locals:
+    if is_service(facts):
         return None
     return facts.message
 

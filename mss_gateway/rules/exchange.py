@@ -17,10 +17,12 @@ EXCHANGES = "Echanges patient"
 SHARED_TYPES = (BoxType.ORG, BoxType.CAB)
 """Boxes with several members, each with their own `\\Seen` (BAL-3)."""
 
+CLOSED_FLAGS = frozenset({CLOSED_KEYWORD})
+"""What a message that cannot be answered carries from the start in the patient's mailbox (CHN-10)."""
+
 _PREFIX = re.compile(r"(?:re|r[ée]p|fwd?|tr|rv|aw|wg) ?(?:\[[0-9]{1,3}\])? ?[:：] ?", re.IGNORECASE)
 _NOISE = re.compile(r"[\s\[\](){}<>«»\"'.,;:!?*_-]+")
 _OPEN: frozenset[str] = frozenset()
-_CLOSED = frozenset({CLOSED_KEYWORD})
 _LOOKED_AT = 200  # characters of a subject that may be a missed end mark
 
 
@@ -45,7 +47,7 @@ def flags_of(facts: Facts) -> frozenset[str]:
     """CHN-10: a message that cannot be answered says so from the start."""
     to_patient = facts.recipient is not None and facts.recipient.place is Place.PATIENT_HOSTED
     professional = facts.sender is not None and facts.message is not None and facts.message.report is None
-    return _CLOSED if to_patient and professional and mark(facts) is not Mark.NONE else _OPEN
+    return CLOSED_FLAGS if to_patient and professional and mark(facts) is not Mark.NONE else _OPEN
 
 
 def consequences(facts: Facts) -> Iterator[Action]:
@@ -64,7 +66,7 @@ def consequences(facts: Facts) -> Iterator[Action]:
         yield InExchange(sender.address.key, recipient.address.key)
         box = recipient.box
         if box is not None and box.auto_close == "answer" and facts.channel.state is ChannelState.OPEN:
-            yield _end(sender, box, (box.address.key,), "auto-answer")
+            yield end_of(sender, box, (box.address.key,), "auto-answer")
 
 
 def _to_patient(facts: Facts) -> Iterator[Action]:
@@ -88,12 +90,13 @@ def _to_patient(facts: Facts) -> Iterator[Action]:
     if kind is not Mark.NONE:
         return
     if box.auto_close == "send":
-        yield _end(recipient, box, bals, "auto-send")
+        yield end_of(recipient, box, bals, "auto-send")
     elif facts.house.near_miss_notice and may_report(facts) and looks_like_end(message.subject):
         yield WarnNearMiss(patient)
 
 
-def _end(patient: Party, box: Box, bals: tuple[str, ...], cause: str) -> EndExchange:
+def end_of(patient: Party, box: Box, bals: tuple[str, ...], cause: str) -> EndExchange:
+    """CHN-8: what the gateway does to end an exchange in the name of a BAL, wherever the patient's mailbox is."""
     here = patient.box
     return EndExchange(
         patient.address,

@@ -38,12 +38,20 @@ def patient_to_patient(facts: Facts) -> Refuse | None:
     return Refuse(550, "5.7.1", texts.PATIENT_TO_PATIENT, "patient-to-patient")
 
 
+def is_service(facts: Facts) -> bool:
+    """INS-3: the local part of the recipient is a service address of the patient domain, no INS."""
+    return (
+        facts.recipient is not None
+        and facts.recipient.address.local.lower() in facts.house.patient_service_locals
+    )
+
+
 def patient_address(facts: Facts) -> Refuse | None:
     """INS-1..3: a patient's address is a well-formed INS whose key holds, or a listed service address."""
     if facts.recipient is None or facts.recipient.place not in PATIENT_PLACES:
         return None
     local = facts.recipient.address.local
-    if local.lower() in facts.house.patient_service_locals:
+    if is_service(facts):
         return None
     try:
         ins = parse_ins(local)
@@ -70,7 +78,7 @@ def identity_doubtful(facts: Facts) -> bool:
     recipient = facts.recipient
     if recipient is None or recipient.place not in PATIENT_PLACES or facts.sender is None:
         return False
-    if recipient.address.local.lower() in facts.house.patient_service_locals:
+    if is_service(facts):
         return False
     return facts.identity is not IdentityStatus.QUAL
 
@@ -124,4 +132,4 @@ def _is_service(facts: Facts) -> bool:
     recipient = facts.recipient
     if recipient is None or recipient.place is not Place.PATIENT_HOSTED:
         return False
-    return recipient.address.local.lower() in facts.house.patient_service_locals
+    return is_service(facts)
