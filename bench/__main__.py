@@ -9,14 +9,25 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.support.foreign import ForeignFailure
 
-from . import archives, decisions, killing, measure, patients, report
+from . import (
+    archives,
+    backlog,
+    decisions,
+    destinations,
+    kill_sender,
+    killing,
+    measure,
+    patients,
+    relay,
+    report,
+)
 from .measure import Case, Figures
 from .systems import Gateway, Rival, Sink, System, remove
 
@@ -45,16 +56,23 @@ ARCHIVE = Case(
     "archive", "a message with an IHE_XDM archive of 2 MB to a patient, by submission", 2 << 20, 16
 )
 DECISIONS = "decisions"
+RELAY = Case("relay", relay.ABOUT, 4096, 3000)
+DESTINATIONS = Case("destinations", destinations.ABOUT, 4096, 4000)
+KILL_SENDER = "kill sender"
+BACKLOG = "backlog"
+OUTWARD = (RELAY.name, DESTINATIONS.name, KILL_SENDER, BACKLOG)
+"""Cases of the way out, each with systems of its own."""
 OURS = (PATIENT.name, ARCHIVE.name, DECISIONS)
 """Cases that compare this gateway with itself."""
 SYSTEMS: dict[str, Callable[[Path], System]] = {Gateway.name: Gateway, Rival.name: Rival}
+KILLS, SENDER_KILLS = 10, 50
 QUICK = 5  # --quick sends a fifth, in one round
 MOST_MESSAGES = 100_000
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    names = [*(case.name for case in CASES), *OURS, KILL]
+    names = [*(case.name for case in CASES), *OURS, KILL, *OUTWARD]
     parser.add_argument("--rounds", type=int, default=3, help="rounds per case, A B A B (default 3)")
     parser.add_argument("--quick", action="store_true", help="one round, a fifth of the messages, two kills")
     parser.add_argument(
@@ -64,7 +82,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--messages", type=int, help=f"messages of the {CASES[0].name} case; the others in proportion"
     )
     parser.add_argument(
-        "--kill-rounds", type=int, default=10, help="kill -9 rounds of the gateway (default 10)"
+        "--kill-rounds",
+        type=int,
+        help=f"kill -9 rounds of the gateway (default {KILLS}, {SENDER_KILLS} for {KILL_SENDER!r})",
     )
     parser.add_argument("--rival-kill-rounds", type=int, default=2, help="the same for Postfix with Dovecot")
     parser.add_argument("--system", action="append", choices=sorted(SYSTEMS), help="measure only this system")
@@ -92,6 +112,15 @@ def _sized(case: Case, options: argparse.Namespace) -> Case:
     return replace(case, messages=max(8, count))
 
 
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """A case of the way out: its figures for a file, its lines, and whether nothing was lost."""
+
+    figures: dict[str, Any]
+    lines: list[str]
+    clean: bool = True
+
+
 class Bench:
     """One run in a scratch folder; every system is started afresh for every round and removed after it."""
 
@@ -105,6 +134,7 @@ class Bench:
         self.patients: tuple[Case, patients.PatientFigures] | None = None
         self.archives: tuple[Case, archives.ArchiveFigures] | None = None
         self.decisions: decisions.DecisionFigures | None = None
+        self.outward: dict[str, Outward] = {}
 
     def case(self, case: Case) -> None:
         """All rounds of one case, the systems in turn, then the generator alone."""
@@ -125,7 +155,7 @@ class Bench:
         """The kill rounds of each system."""
         for name in self._options.system:
             ours = name == Gateway.name
-            rounds = self._options.kill_rounds if ours else self._options.rival_kill_rounds
+            rounds = self._options.kill_rounds or KILLS if ours else self._options.rival_kill_rounds
             _say(f"kill -9, {name}:")
             self.kills[name] = self._with(SYSTEMS[name], partial(killing.run, rounds=rounds, say=_say))
 
@@ -140,6 +170,29 @@ class Bench:
             self.archives = ARCHIVE, archives.run(self._folder / "archives", ARCHIVE, rounds, seconds, _say)
         else:
             self.decisions = decisions.run(self._folder / "decisions", _say)
+
+    def outwards(self, name: str) -> None:
+        """One of the cases of the way out."""
+        options, folder = self._options, self._folder / "outward"
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+        if name == RELAY.name:
+            case = _sized(RELAY, options)
+            compared = relay.run(folder, case, options.rounds, options.seconds, _say)
+            self.outward[name] = Outward(asdict(compared), relay.table(case, compared))
+        elif name == DESTINATIONS.name:
+            case = _sized(DESTINATIONS, options)
+            kept = destinations.run(folder, case, options.rounds, options.seconds, _say)
+            self.outward[name] = Outward(asdict(kept), destinations.table(case, kept))
+        elif name == KILL_SENDER:
+            _say("kill -9 of the sender:")
+            killed = kill_sender.run(folder / "kill", options.kill_rounds or SENDER_KILLS, _say)
+            self.outward[name] = Outward(asdict(killed), kill_sender.table(killed), killed.clean)
+        else:
+            _say("backlog:")
+            count = backlog.MESSAGES // (QUICK if options.quick else 1)
+            waiting = backlog.run(folder / "backlog", count, _say)
+            self.outward[name] = Outward(asdict(waiting), backlog.table(waiting))
 
     def _with(self, make: Callable[[Path], System], use: Callable[[System], T]) -> T:
         self._number += 1
@@ -170,6 +223,7 @@ def _figures(bench: Bench, machine: dict[str, str]) -> dict[str, Any]:
         PATIENT.name: asdict(bench.patients[1]) if bench.patients else None,
         ARCHIVE.name: asdict(bench.archives[1]) if bench.archives else None,
         DECISIONS: asdict(bench.decisions) if bench.decisions else None,
+        **{name: one.figures for name, one in bench.outward.items()},
     }
 
 
@@ -187,6 +241,8 @@ def _print(bench: Bench, cases: Sequence[Case], machine: dict[str, str]) -> None
         print("\n".join(archives.table(*bench.archives)))
     if bench.decisions:
         print("\n".join(decisions.table(DECISIONS, decisions.ABOUT, bench.decisions)))
+    for one in bench.outward.values():
+        print("\n".join(one.lines))
     if bench.kills:
         print("\n".join(report.kills(bench.kills, killing.ABOUT)))
 
@@ -207,9 +263,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in OURS if Gateway.name in options.system else ():
             if name in options.only:
                 bench.ours(name)
+        for name in OUTWARD:
+            if name in options.only:
+                bench.outwards(name)
         if KILL in options.only:
             bench.kill()
-    except (ForeignFailure, measure.LoadFailed, measure.NotSeen, OSError) as error:
+    except (ForeignFailure, measure.LoadFailed, measure.NotSeen, relay.Stuck, OSError) as error:
         _say(f"the bench stopped: {error}")
         status = 3
     finally:
@@ -219,7 +278,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(_figures(bench, machine), indent=1) + "\n")
     ours = bench.kills.get(Gateway.name)
-    return 1 if ours is not None and (ours.lost or ours.doubled) else status
+    clean = all(one.clean for one in bench.outward.values())
+    return 1 if not clean or (ours is not None and (ours.lost or ours.doubled)) else status
 
 
 if __name__ == "__main__":

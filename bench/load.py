@@ -24,6 +24,7 @@ from .messages import Message, Target
 HOST = "127.0.0.1"
 CONNECTIONS = 8
 ANSWER_SECONDS = 60.0
+READY = b"r"  # from a connection to the one that starts the clock
 _FINAL = re.compile(rb"^\d{3}(?: |\r)", re.MULTILINE)
 
 
@@ -34,7 +35,8 @@ class Peer:
         self._plain = socket.create_connection((HOST, target.smtp_port), ANSWER_SECONDS)
         self._plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket: socket.socket = self._plain
-        self._envelope = f"MAIL FROM:<{target.sender}>\r\nRCPT TO:<{target.recipient}>\r\nDATA\r\n".encode()
+        self._sender = target.sender
+        self._envelope = self._envelope_to(target.recipient)
         self._answers(1)
         self._socket.sendall(b"EHLO bench.example\r\n")
         self._answers(1)
@@ -57,7 +59,7 @@ class Peer:
 
     def send(self, message: Message) -> None:
         """Deliver one message; raises OSError unless it was accepted with 250."""
-        self._socket.sendall(self._envelope)
+        self._socket.sendall(self._envelope_to(message.recipient) if message.recipient else self._envelope)
         replies = self._answers(3)
         if not replies.rsplit(b"\r\n", 2)[-2].startswith(b"354"):
             raise OSError(f"refused: {replies.decode(errors='replace').strip()}")
@@ -80,6 +82,9 @@ class Peer:
             pass
         finally:
             self._socket.close()
+
+    def _envelope_to(self, recipient: str) -> bytes:
+        return f"MAIL FROM:<{self._sender}>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n".encode()
 
     def _answers(self, count: int) -> bytes:
         buffer = b""
@@ -137,7 +142,9 @@ class Load:
             self._open.register(read, selectors.EVENT_READ)
         os.close(gate)
         for read in self._results:
-            os.read(read, 1)  # one octet when ready, none when it failed already
+            first = os.read(read, 1)
+            if first != READY:  # it failed already, and this is how its report begins
+                self._results[read] += first
 
     def go(self) -> None:
         """Start the clock: every connection begins to send."""
@@ -174,7 +181,7 @@ class Ends:
 
     def pass_gate(self) -> None:
         """Report ready and wait for the start."""
-        os.write(self.result, b"r")
+        os.write(self.result, READY)
         os.read(self.gate, 1)
 
 

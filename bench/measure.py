@@ -91,7 +91,7 @@ def loaded(
     messages = build(target, case.messages, case.size, case.name.replace(" ", "-"))
     roots = system.roots()
     load = Load(target, messages, Plan(case.fresh, seconds))
-    cpu, busy, bench = cpu_seconds(roots), busy_seconds(), _own_cpu()
+    cpu, busy, bench = cpu_seconds(roots), busy_seconds(), own_cpu()
     memory = pss_mb(roots)
     load.go()
     while not load.wait(LOOK_SECONDS):
@@ -102,14 +102,14 @@ def loaded(
     figures.visible_per_s = figures.accepted / visible
     spent = cpu_seconds(roots) - cpu
     figures.cpu_s_per_1000 = 1000 * spent / max(1, figures.accepted)
-    strange = busy_seconds() - busy - spent - (_own_cpu() - bench)
+    strange = busy_seconds() - busy - spent - (own_cpu() - bench)
     figures.others_cores = max(0.0, strange / (time.perf_counter() - load.started))
     figures.memory_mb = max(memory, pss_mb(roots))
     figures.memory_alone_mb = alone_mb(roots)
     return figures
 
 
-def _own_cpu() -> float:
+def own_cpu() -> float:
     """CPU seconds of the bench itself, ended generators included."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -41,11 +41,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message on the wire: its own Message-ID in `head`, `body` ended by CRLF.CRLF; nothing to dot-stuff."""
+    """One message on the wire: its own Message-ID in `head`, `body` ended by CRLF.CRLF; nothing to dot-stuff.
+
+    `recipient` is another one than the target's, if any.
+    """
 
     id: str
     head: bytes
     body: bytes
+    recipient: str = ""
 
 
 def build(target: Target, count: int, size: int, tag: str) -> list[Message]:

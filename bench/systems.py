@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import socket
 import sys
@@ -223,8 +224,9 @@ class Sink:
 
 
 def base_port() -> int:
-    """A port from which on a row of ports is free."""
-    for base in range(21000, 30000, PORTS_OF_GATEWAY):
+    """A port from which on a row of ports is free, by lot: a gateway that was killed must find its own free again."""
+    bases = range(21000, 30000, PORTS_OF_GATEWAY)
+    for base in random.sample(bases, len(bases)):
         sockets = [socket.socket() for _ in range(PORTS_OF_GATEWAY)]
         try:
             for offset, item in enumerate(sockets):

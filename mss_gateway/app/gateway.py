@@ -26,8 +26,8 @@ from mss_gateway.smtpd.options import SmtpOptions
 
 from .loop import settle_memory
 from .parts import Parts, parts
+from .trusting import TrustWatch
 
-TRUST_POLL = 5.0  # seconds between two looks at certificates, CRLs and the trusted list
 BUSY_SMTP = b"421 4.3.2 Too many connections, try again later\r\n"
 BUSY_IMAP = b"* BYE too many connections, try again later\r\n"
 
@@ -55,10 +55,11 @@ async def run(
             ports = {name: port for name, listener in listeners for port in [await listener.open()]}
             await control.open()
             background = [group.create_task(work()) for work in built.background]
-            background.append(group.create_task(_watch_trust(built)))
+            watch = TrustWatch(built.trust, built.book, built.log)
+            background.append(group.create_task(watch.run()))
             settle_memory()
             if signals:
-                _signals(built, stop, group)
+                _signals(watch, stop, group)
             built.log.info(Event.GATEWAY_STARTED, **ports)
             if ready is not None:
                 ready(Running(built, ports, stop))
@@ -116,43 +117,13 @@ def _imap(built: Parts, options: ImapdOptions) -> Serve:
     return ImapDoor(door_parts, built.trust.client_context).serve
 
 
-async def _watch_trust(built: Parts) -> None:
-    """Take up changed certificates, CRLs and lists; what cannot be used is told and the old stays (TRU-2, TRU-3)."""
-    told: frozenset[str] = frozenset()
-    while True:
-        try:
-            loaded = await asyncio.to_thread(built.trust.poll)
-        except Exception as error:  # what was in force stays; a fault here must not end the gateway
-            built.log.fault(Event.OPERATION_FAULT, error)
-            loaded = False
-        if loaded:
-            built.book.forget()
-            built.log.info(Event.TRUST_LOADED, domains=len(built.trust.trusted_list.domains))
-        alarms = {alarm.reason: alarm.sentence for alarm in built.trust.alarms()}
-        for reason in alarms.keys() - told:
-            built.log.warning(Event.TRUST_REFUSED, reason=reason, sentence=alarms[reason])
-        told = frozenset(alarms)
-        await asyncio.sleep(TRUST_POLL)
-
-
-def _signals(built: Parts, stop: asyncio.Event, group: asyncio.TaskGroup) -> None:
+def _signals(watch: TrustWatch, stop: asyncio.Event, group: asyncio.TaskGroup) -> None:
     loop = asyncio.get_running_loop()
 
     def reload() -> None:
-        group.create_task(_reload(built))
+        group.create_task(watch.reload())
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with contextlib.suppress(ValueError):
         loop.add_signal_handler(signal.SIGHUP, reload)
-
-
-async def _reload(built: Parts) -> None:
-    """SIGHUP: read the trust material again now."""
-    try:
-        await asyncio.to_thread(built.trust.reload)
-    except Exception as error:  # as in `_watch_trust`
-        built.log.fault(Event.OPERATION_FAULT, error)
-        return
-    built.book.forget()
-    built.log.info(Event.CONFIG_RELOADED)

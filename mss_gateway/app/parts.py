@@ -22,12 +22,13 @@ from mss_gateway.ops.boxes import BoxOperations, Provisioning
 from mss_gateway.ops.channels import ChannelOperations, ClosingOperations
 from mss_gateway.ops.choices import ChoiceOperations
 from mss_gateway.ops.explain import ExplainOperations
-from mss_gateway.ops.figures import FigureOperations
 from mss_gateway.ops.identities import IdentityOperations
 from mss_gateway.ops.masking import masked
 from mss_gateway.ops.operation import Operation
 from mss_gateway.ops.patients import PatientOperations
+from mss_gateway.ops.queue import QueueOperations, WithdrawalOperations
 from mss_gateway.ops.timeline import TimelineOperations
+from mss_gateway.ops.trust import TrustOperations
 from mss_gateway.pipeline.alerts import Alerting
 from mss_gateway.pipeline.closing import Closer
 from mss_gateway.pipeline.filing import Filing
@@ -37,13 +38,19 @@ from mss_gateway.pipeline.letters import local_offset
 from mss_gateway.pipeline.login import Login
 from mss_gateway.pipeline.notes import Notes
 from mss_gateway.pipeline.outbound import Outbound
+from mss_gateway.pipeline.queueing import Withdrawal
 from mss_gateway.pipeline.reading import Reader
 from mss_gateway.pipeline.receipts import ReceiptWriter
 from mss_gateway.relay.courier import RelayCourier
 from mss_gateway.relay.smarthost import MailSmarthost
 from mss_gateway.settings import Settings
 from mss_gateway.storage.sqlite import SqliteStore
+from mss_gateway.trust.desk import TrustDesk
 from mss_gateway.trust.guard import Trust
+from mss_gateway.trust.refused import RefusedBook
+
+from .health import health_table
+from .trust_desk import Hosts
 
 WORKERS = 4  # threads for disk writes and large scans
 
@@ -84,16 +91,15 @@ def operation_table(settings: Settings, store: SqliteStore, passwords: Passwords
     """The operations of directory and channels by name, without an INS in what they answer."""
     provisioning = Provisioning(store, passwords, settings.book.hosted, settings.house)
     patients = PatientOperations(provisioning, settings.house, settings.book.patient_hosted)
-    return masked(
-        {
-            **BoxOperations(provisioning).table(),
-            **ChoiceOperations(provisioning).table(),
-            **IdentityOperations(store, settings.house).table(),
-            **patients.table(),
-            **ChannelOperations(store).table(),
-            **TimelineOperations(store).table(),
-        }
-    )
+    table = {
+        **BoxOperations(provisioning).table(),
+        **ChoiceOperations(provisioning).table(),
+        **IdentityOperations(store, settings.house).table(),
+        **patients.table(),
+        **ChannelOperations(store).table(),
+        **TimelineOperations(store).table(),
+    }
+    return {**masked(table), **QueueOperations(store).table()}
 
 
 @contextlib.asynccontextmanager
@@ -104,6 +110,7 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
     """
     log = log or Log(settings.log, Figures())
     trust = await asyncio.to_thread(Trust, settings.trust)
+    refused = await asyncio.to_thread(RefusedBook, settings.trust.state)
     store = SqliteStore(settings.store)
     await store.open()
     passwords = Passwords()
@@ -123,7 +130,7 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         receipts = ReceiptWriter(store, book, intake.stationery, log)
         store.on_opened(receipts.wake)
         closer = Closer(store, book, intake.stationery, log)
-        courier = RelayCourier(settings.relay, trust)
+        courier = RelayCourier(settings.relay, trust, refused)
         outbound = Outbound(store, courier, book, intake.stationery, log, settings.outbound)
         background = [notes.run, receipts.run, closer.run, outbound.run]
         if settings.alerts is not None and settings.smarthost is not None:
@@ -131,13 +138,17 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
             alerting = Alerting(store, smarthost, settings.alerts, local_offset, Clock(), log)
             store.on_alert(alerting.wake)
             background.append(alerting.run)
-        login = Login(trust, Accounts(store, passwords), notes, log)
+        desk, hosts = TrustDesk(trust, refused, hostname), Hosts(settings.relay)
+        login = Login(trust, Accounts(store, passwords), notes, log, refused)
         store.on_directory_change(login.directory_changed)
         table = {
             **operation_table(settings, store, passwords),
             **masked(ExplainOperations(gather, reader).table()),
             **masked(ClosingOperations(closer).table()),
-            **FigureOperations(log.figures).table(),
+            **QueueOperations(store, outbound).table(),
+            **WithdrawalOperations(store, outbound, Withdrawal(store, outbound, log)).table(),
+            **TrustOperations(desk, hosts.places, book.forget).table(),
+            **health_table(settings, store, outbound, desk, hosts, log.figures),
         }
         yield Parts(
             settings,
@@ -159,6 +170,7 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         await courier.close()
     finally:
         await store.close()
+        await asyncio.to_thread(refused.close)
         passwords.close()
         executor.shutdown(wait=True)
 

@@ -74,11 +74,28 @@ async def _in_process(settings: Settings, operation: str, arguments: dict[str, A
         raise OperationRefused(
             "No gateway is running here, so nothing was counted", "not-running", UNAVAILABLE
         )
-    if operation in ("explain", "channel.close"):  # they need the whole line
+    if operation.startswith("trust."):
+        from mss_gateway.app.trust_desk import trust_operations
+
+        async with trust_operations(settings) as table:
+            return await table[operation](arguments)
+    if operation in ("explain", "channel.close", "queue.cancel", "doctor"):  # they need the whole line
         async with parts(settings) as built:
-            return await built.operations[operation](arguments)
+            result = await built.operations[operation](arguments)
+        return _without_gateway(result) if operation == "doctor" else result
     async with operations(settings) as table:
         return await table[operation](arguments)
+
+
+def _without_gateway(examined: dict[str, Any]) -> dict[str, Any]:
+    """What the doctor says when nobody serves, whatever else is in order."""
+    check = {
+        "name": "gateway",
+        "verdict": "bad",
+        "evidence": "no gateway is running with this configuration",
+        "next_step": "start it: `mss-gateway serve`; its log says why when it ends",
+    }
+    return {"healthy": False, "checks": [check, *examined["checks"]]}
 
 
 def actor() -> str:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from . import bal, channel, dev, document, ins, patient, trace
+from . import bal, channel, dev, document, ins, patient, queue, trace, trust
+from . import doctor as doctoring
 from .call import DEFAULT_CONFIG, AsJson, Config, call, settings_of
 from .output import console, fail, show_json
 from .usage import MaskedGroup
@@ -17,7 +18,8 @@ from .usage import MaskedGroup
 EPILOG = (
     "Exit codes: 0 done · 1 configuration unusable · 2 wrong arguments · 3 not found · 4 conflict · "
     "5 not allowed · 6 unavailable · 7 an import left lines out. 1 means in `explain` that the message would be "
-    "refused, in `ins check` that the traits do not agree, in `document show` that an archive is not good."
+    "refused, in `ins check` that the traits do not agree, in `document show` that an archive is not good, in `doctor` "
+    "that something is wrong, in `trust status` that there is an alarm, in `trust explain` that the peer is refused."
 )
 
 app = typer.Typer(
@@ -33,8 +35,11 @@ app.add_typer(patient.app, name="patient")
 app.add_typer(channel.app, name="channel")
 app.add_typer(ins.app, name="ins")
 app.add_typer(document.app, name="document")
+app.add_typer(queue.app, name="queue")
+app.add_typer(trust.app, name="trust")
 app.add_typer(dev.app, name="dev")
 app.command()(trace.trace)
+app.command()(doctoring.doctor)
 
 
 @app.callback()

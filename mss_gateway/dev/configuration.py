@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from .handout import Credential, Ports
+from .publisher import CRLS, LIST
 from .space import OTHER, Space
 
 NOBODY = 9
@@ -15,7 +16,7 @@ LOOPBACK = "127.0.0.1"
 OURS, THEIRS, NEIGHBOURS = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 """Addresses of the operators' MX hosts: an MX record names no port, so that they share one port."""
 
-PORTS = 11
+PORTS = 13
 """Ports in a row that the trust space of three operators takes, the first one on several addresses."""
 
 ALERT_SENDER = "ne-pas-repondre@operateur-patients.example"
@@ -54,6 +55,16 @@ class Layout:
         """Where alert mails are taken."""
         return self.base + 10
 
+    @property
+    def list_publisher(self) -> int:
+        """Where the trusted list is published, over HTTPS."""
+        return self.base + 11
+
+    @property
+    def crl_publisher(self) -> int:
+        """Where the CRLs are published, over HTTP."""
+        return self.base + 12
+
 
 def configuration(space: Space, base_port: int) -> str:
     """The TOML of the one gateway that has both roles."""
@@ -70,8 +81,19 @@ def professional(space: Space, layout: Layout) -> str:
     """The TOML of the professionals' operator: it hosts BALs and relays to the patients' operator."""
     listen = _listen(layout.professional, OURS)
     listen["mta"].insert(0, f"{LOOPBACK}:{layout.base}")
-    more = _relay(layout)
-    return _toml(space, space.hosted_domain, space.gateway, listen, patients=False, more=more)
+    published = (
+        f'list_url = "https://localhost:{layout.list_publisher}/{LIST}"\n'
+        f'crl_urls = ["http://localhost:{layout.crl_publisher}/{CRLS}"]'
+    )
+    return _toml(
+        space,
+        space.hosted_domain,
+        space.gateway,
+        listen,
+        patients=False,
+        published=published,
+        more=_relay(layout),
+    )
 
 
 def patients(space: Space, layout: Layout) -> str:
@@ -116,13 +138,15 @@ def _toml(
     listen: Mapping[str, Sequence[str]],
     *,
     patients: bool,
+    published: str = "",
     more: str = "",
 ) -> str:
-    """The realm is production, so that a wrong INS key is refused."""
+    """The realm is production, so that a wrong INS key is refused. `published`: where lists are fetched, not read."""
 
     def text(value: object) -> str:
         return json.dumps(value, ensure_ascii=False)
 
+    lists = published or f"crl = [{text(space.crls)}]\nlist = {text(space.trusted_list)}"
     doors = "\n".join(f"{door} = {text(places)}" for door, places in listen.items())
     return f"""# A sample gateway of `mss-gateway dev`: throw-away, loopback only.
 [gateway]
@@ -145,8 +169,7 @@ key = {text(certificate.key)}
 
 [trust]
 ca = [{text(space.ca)}]
-crl = [{text(space.crls)}]
-list = {text(space.trusted_list)}
+{lists}
 list_signer = {text(space.list_signer)}
 test_authorities = true
 

@@ -31,6 +31,7 @@ START_TIMEOUT = 60.0  # seconds
 STOP_TIMEOUT = 40.0  # seconds; longer than the drain
 POLL = 0.02  # seconds between two looks at what starts
 GATEWAYS = ("professional", "patients")
+PUBLISHER = "publisher"
 CONTROL = "control.sock"
 LOG = "log"
 _PR_SET_PDEATHSIG = 1  # Linux's prctl.h
@@ -70,6 +71,7 @@ class Operators:
     def _start(self) -> None:
         space, self.handout = prepare_three(self._state, self._base)
         # Processes before threads: what runs between fork and exec must find no lock held.
+        self._publish(Path(space.folder))
         for name in (*GATEWAYS, "neighbour"):
             self._spawn(name)
         from .dns import NameServer  # what is imported from here on would only hold up the processes
@@ -86,11 +88,23 @@ class Operators:
         assert neighbour is not None
         self._wait(lambda: _listens(neighbour.host, neighbour.port))
 
+    def _publish(self, space: Path) -> None:
+        """Our gateway fetches list and CRLs before it serves for the first time."""
+        layout = Layout(self._base)
+        ports = (layout.list_publisher, layout.crl_publisher)
+        self._run(PUBLISHER, "mss_gateway.dev.publisher", str(space), *map(str, ports))
+        self._wait(lambda: all(_listens(LOOPBACK, port) for port in ports))
+
     def _spawn(self, name: str) -> None:
         folder = self._state / name
-        command = ["mss_gateway", "serve", "--config", str(folder / CONFIG)]
-        if name not in GATEWAYS:
-            command = ["mss_gateway.dev.neighbour", str(folder)]
+        if name in GATEWAYS:
+            self._run(name, "mss_gateway", "serve", "--config", str(folder / CONFIG))
+        else:
+            self._run(name, "mss_gateway.dev.neighbour", str(folder))
+
+    def _run(self, name: str, *command: str) -> None:
+        folder = self._state / name
+        folder.mkdir(mode=0o700, exist_ok=True)
         with (folder / LOG).open("ab") as log:
             self._children[name] = subprocess.Popen(
                 [sys.executable, "-m", *command],

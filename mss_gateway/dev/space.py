@@ -20,7 +20,7 @@ LIFE = timedelta(days=90)
 LIST_LIFE = timedelta(hours=12)
 NOBODY = Credential("", "")
 """No operator of their own for the patients: they are ours."""
-_MARK, _FORM = "space.json", 2
+_MARK, _FORM = "space.json", 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,7 @@ def _made(
     revoked = issuer.issue(pki.Subject(f"mx.{revoked_domain}"))
     app = pki.Subject(app_address.partition("@")[0], o="CLINIQUE EXEMPLE", ou="1690000019")
     keep("list-signer", new_signer(issuer))
+    keep("publisher", issuer.issue(pki.Subject("liste.essai-mssante.fr"), hosts=("localhost", "127.0.0.1")))
     return Space(
         folder=str(folder),
         ca=_write(folder / "ca.pem", space.ca_pem),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from .steps_documents import DOCUMENTS
 from .steps_neighbour import NEIGHBOUR, foreign_delivery
 from .steps_patients import EXCHANGE
+from .steps_queue import QUEUE
 from .steps_refusals import REFUSALS
+from .steps_trust import EXPLAINED, PUBLISHED
 from .tour import Step
 
 STEPS: tuple[Step, ...] = (
@@ -13,6 +15,9 @@ STEPS: tuple[Step, ...] = (
     *EXCHANGE,
     *DOCUMENTS,
     *NEIGHBOUR,
+    *QUEUE,
+    *PUBLISHED,
     *REFUSALS,
+    *EXPLAINED,
 )
 """Every step; those that need the other operators are left out where there are none."""

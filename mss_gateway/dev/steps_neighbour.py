@@ -37,7 +37,7 @@ def exchange(stage: Stage) -> str:
 
 def with_a_patient(stage: Stage) -> str:
     """CHN-2, CHN-6, RTE-2: a professional of the neighbour's writes to the patient, who answers over there."""
-    sender = f"service.accueil@{stage.handout.operator.domain}"
+    sender = f"service.{int(stage.started)}@{stage.handout.operator.domain}"
     message = stage.message("n-patient", sender, stage.patient.address, "Convocation", "Bonjour.\n")
     before = stage.reply("n-early", message, stage.patient.address, "Je n'ai rien reçu.\n")
     refusal = expect_refusal(lambda: stage.send(stage.patient, before), "550", "5.7.1")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ssl
 import time
+from dataclasses import replace
 
 from mss_gateway.base.errors import Refuse
 from mss_gateway.base.secret import Secret
+from mss_gateway.net.alert import shown_by
 from mss_gateway.net.stream import Stream
 from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
 from mss_gateway.ports.identity import Accounts, Principal
 from mss_gateway.ports.records import TraceLine
+from mss_gateway.ports.refused import INBOUND, Refusal, RefusalNotes
 from mss_gateway.ports.trust import Peers
 from mss_gateway.protocol.sasl import parse_external, parse_plain
 from mss_gateway.rules.facts import Caller, CallerKind
@@ -36,23 +39,28 @@ class Login:
 
     mechanisms = ("PLAIN", "EXTERNAL")
 
-    def __init__(self, trust: Peers, accounts: Accounts, notes: Notes, log: Log) -> None:
+    def __init__(
+        self, trust: Peers, accounts: Accounts, notes: Notes, log: Log, refused: RefusalNotes
+    ) -> None:
         self._trust = trust
+        self._refused = refused
         self._accounts = accounts
         self._notes = notes
         self._log = log
         self._operators: dict[bytes, tuple[float, int, Caller | Refuse]] = {}
         self.generation = 0  # grows with every change of the directory
 
-    def operator(self, stream: Stream) -> Caller | Refuse:
+    async def operator(self, stream: Stream) -> Caller | Refuse:
         """The operator behind the peer's certificate (TRU-1, TRU-2, TRU-4).
 
         Judged anew for each transaction, so that a reloaded list or CRL holds at once; a judgement on
-        unchanged material is good for `JUDGED_FOR` seconds.
+        unchanged material is good for `JUDGED_FOR` seconds. Its responder is asked first, where OCSP is in use.
         """
         der = stream.tls.peer if stream.tls else None
         if der is None:
             return NO_CERTIFICATE
+        if await self._trust.ask_status(der):
+            self._operators.pop(der, None)
         now, generation = time.monotonic(), self._trust.generation
         known = self._operators.get(der)
         if known is not None and known[0] > now and known[1] == generation:
@@ -96,9 +104,14 @@ class Login:
 
     async def _external(self, stream: Stream, data: bytes) -> Principal | Refuse:
         der = stream.tls.peer if stream.tls else None
-        peer = self._trust.identify(der) if der is not None else NOT_A_CLIENT
+        if der is None:
+            return NOT_A_CLIENT
+        await self._trust.ask_status(der)
+        peer = self._trust.identify(der)
         if isinstance(peer, Refuse):
-            return Refuse(535, "5.7.8", peer.public, peer.reason)
+            # RFC 4954 section 4.7 knows these two.
+            code, status = (454, "4.7.0") if peer.temporary else (535, "5.7.8")
+            return Refuse(code, status, peer.public, peer.reason)
         wanted = parse_external(data)
         return wanted if isinstance(wanted, Refuse) else await self._accounts.certificate(peer.dn_key, wanted)
 
@@ -110,13 +123,35 @@ class Login:
         """Whether somebody who came in before may go on."""
         return await self._accounts.still(principal)
 
+    def refused(self, stream: Stream, refuse: Refuse, *, helo: str = "", domain: str = "") -> Refuse:
+        """Note a refusal for a reason of trust; the reply names the session, for `trust explain` (TRU-8)."""
+        tls = stream.tls
+        chain = (tls.peer,) if tls is not None and tls.peer is not None else ()
+        version, cipher = (tls.version, tls.cipher) if tls is not None else ("", "")
+        told = Refusal(INBOUND, stream.host, refuse.reason, domain, version, cipher, chain, helo)
+        session = self._refused.note(told)
+        self._log.info(
+            Event.PEER_REFUSED, session=session, direction=INBOUND, peer=stream.host, reason=refuse.reason
+        )
+        return replace(refuse, public=f"{refuse.public} (session {session})")
+
     def handshake_failed(self, stream: Stream, error: ssl.SSLError) -> None:
         """Note why a TLS handshake was refused; the peer has seen only an alert."""
         reason, sentence = self._trust.explain_handshake(error)
-        self._log.info(Event.TLS_REFUSED, peer=stream.host, reason=reason, sentence=sentence)
-        self._notes.add(
-            TraceLine(time.time(), "tls-refused", "", actor=stream.host, detail={"reason": reason})
+        shown = shown_by(error)
+        session = self._refused.note(
+            Refusal(
+                INBOUND,
+                stream.host,
+                reason,
+                tls_version=shown.version,
+                tls_cipher=shown.cipher,
+                chain=shown.chain,
+            )
         )
+        self._log.info(Event.TLS_REFUSED, session=session, peer=stream.host, reason=reason, sentence=sentence)
+        detail: dict[str, str | int] = {"reason": reason, "session": session}
+        self._notes.add(TraceLine(time.time(), "tls-refused", "", actor=stream.host, detail=detail))
 
     def _traced(self, stream: Stream, how: str, outcome: Principal | Refuse) -> Principal | Refuse:
         refused = isinstance(outcome, Refuse)

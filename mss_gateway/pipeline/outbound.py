@@ -3,47 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from mss_gateway.mail.address import parse_address
-from mss_gateway.mail.trace import without_return_path
 from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
 from mss_gateway.ports.directory import AddressBook
-from mss_gateway.ports.outbox import Claimed, Lease
-from mss_gateway.ports.records import Delivery
-from mss_gateway.ports.relay import Courier, Fate, Letter, Outcome
-from mss_gateway.ports.store import StaleLease, Store, StoreError
+from mss_gateway.ports.outbox import Claimed, Lease, Share
+from mss_gateway.ports.records import Delivery, Settled
+from mss_gateway.ports.relay import Courier, Outcome
+from mss_gateway.ports.store import Store
 from mss_gateway.rules.retry import RetryOptions
 
-from .destinations import Destinations
+from .attempts import Attempts
+from .destinations import Destinations, Heard, Silence
 from .intake import Clock
+from .leases import Leases
+from .ledger import PAUSE_FIRST, PAUSE_MOST, Ledger
 from .letters import Stationery
-from .outbound_reports import Desk, conclude, without_reports
-from .outcomes import Verdict, interruptions, judge
+from .outbound_reports import Desk
+from .outcomes import interruptions, judge
+from .relay_log import RelayLog
 
 T = TypeVar("T")
-
-PAUSE_FIRST = 1.0
-"""Seconds before a store that failed is asked again; doubled up to `PAUSE_MOST`."""
-
-PAUSE_MOST = 30.0
-"""Seconds at most between two tries of a failing store."""
 
 LONGEST_SLEEP = 900.0
 """Seconds after which due times are looked at again although nothing has happened: the clock may have been set."""
 
-_FAULT = "internal fault, tried again later"
+LOOK_EVERY = 0.1
+"""Seconds between two looks at what is due later, while there is plenty due now."""
+
+LET_IN_EVERY = 0.1
+"""Seconds between two claims for domains of which nothing is held, while others could fill all the room there is."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundOptions:
     """Times in seconds (RCP-1, QUE-2); `total` letters under way at once, `per_domain` of one domain.
 
-    `lease` is how long a claim holds without being renewed, `drain` what an attempt under way gets at shutdown.
+    `lease` is how long a claim holds without being renewed, `drain` what an attempt under way gets at shutdown;
+    `node` names this gateway among those that share the queue (QUE-4).
     """
 
     retry_first: float = 60.0
@@ -54,6 +55,7 @@ class OutboundOptions:
     per_domain: int = 5
     lease: float = 300.0
     drain: float = 20.0
+    node: str = ""
 
     @property
     def retry(self) -> RetryOptions:
@@ -62,7 +64,7 @@ class OutboundOptions:
 
 
 class Outbound:
-    """Carries letters to other operators. One for a store: it voids the leases of whoever ran before."""
+    """Carries letters to other operators. One for a node: it voids the leases of whoever ran under its name before."""
 
     def __init__(
         self,
@@ -75,16 +77,21 @@ class Outbound:
         clock: Clock | None = None,
     ) -> None:
         self._store = store
-        self._courier = courier
+        self._attempts = Attempts(store, courier, log)
         self._options = options or OutboundOptions()
         self._clock = clock or Clock()
         self._stationery = stationery
         self._log = log
-        self._desk = Desk(book, store, stationery, self._options.retry)
+        self.desk = Desk(book, store, stationery, self._options.retry)
+        self._ledger = Ledger(store, self.desk, log)
+        self._leases = Leases(store, self._clock, self._options.lease, log)
         self._destinations = Destinations(self._options.total, self._options.per_domain, self._options.retry)
+        self._told = RelayLog(log)
         self._awake = asyncio.Event()
         self._stopping = False
-        self._unwritten = 0  # attempts that are over and that the store could not be told of
+        self._let_in = -LET_IN_EVERY  # when newcomers were last let in, in the loop's time
+        self._claimed = 0.0  # when the last claim was over, in the loop's time
+        self._looked = -LOOK_EVERY  # when it was last asked what is due later, in the loop's time
         self._tasks: set[asyncio.Task[None]] = set()
         store.on_outbox(self.wake)
 
@@ -92,9 +99,37 @@ class Outbound:
         """Look for work now: something was queued, or made due by hand."""
         self._awake.set()
 
+    def now(self) -> float:
+        """The moment by which the queue lives, epoch seconds."""
+        return self._clock.now()
+
+    @property
+    def silences(self) -> Mapping[str, Silence]:
+        """Domains that have not answered since they failed."""
+        return self._destinations.silences
+
+    @property
+    def under_way(self) -> Mapping[str, int]:
+        """Attempts that are being made now, by domain."""
+        return self._destinations.under_way
+
+    @property
+    def counted(self) -> Mapping[Event, int]:
+        """Recipients relayed, deferred and failed since the start, by event."""
+        return self._told.counted
+
+    def ask_again(self, domain: str) -> None:
+        """End the silence of a domain: it is asked with one letter now, and with all when that one gets through."""
+        self._destinations.ask_again(domain, self._clock.now())
+
+    def lease(self, now: float) -> Lease:
+        """A new lease for this node."""
+        return Lease(self._stationery.new_id(), now, now + self._options.lease, self._options.node)
+
     async def run(self) -> None:
         """Work for ever. On cancellation attempts under way get `drain` seconds; then their leases are left to void."""
         await self._persistently(self._void_leases)
+        keeper = asyncio.create_task(self._leases.keep())
         dispatcher = asyncio.create_task(self._dispatch())
         try:
             await asyncio.shield(dispatcher)
@@ -102,24 +137,39 @@ class Outbound:
             self._stopping = True
             self.wake()
             await self._drain(dispatcher)
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
 
     async def _void_leases(self) -> None:
         now = self._clock.now()
-        left = await self._store.void_leases(now)
+        left = await self._store.void_leases(now, self._options.node)
         if left:
             await self._store.write_trace(interruptions(left, now, self._stationery))
 
     async def _drain(self, dispatcher: asyncio.Task[None]) -> None:
-        """What is claimed last is carried too: a claimed letter that is dropped would count as uncertain."""
+        """What is claimed is carried too while there is time; what has not begun then is given back."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.drain
         await asyncio.wait({dispatcher}, timeout=self._options.drain)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=max(0.0, deadline - loop.time()))
+        while self._tasks and loop.time() < deadline:
+            await asyncio.wait(self._tasks, timeout=deadline - loop.time())
+        unbegun = list(self._destinations.leave())
         left = {dispatcher, *self._tasks}
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        await self._ledger.finish()
+        await self._give_back(unbegun)
+
+    async def _give_back(self, letters: Sequence[Claimed]) -> None:
+        """Letters that no peer has seen are due again, and not uncertain."""
+        now = self._clock.now()
+        for letter in letters:
+            rows = tuple(Settled(row.id, letter.lease, "waiting", row.last_error, now) for row in letter.rows)
+            try:
+                await self._store.accept(Delivery((), settled=rows))
+            except Exception as error:  # the lease is left to void then
+                self._log.fault(Event.STORE_FAULT, error)
 
     async def _dispatch(self) -> None:
         while True:
@@ -144,121 +194,108 @@ class Outbound:
             pause = min(pause * 2, PAUSE_MOST)
 
     async def _start_due(self) -> float | None:
-        """Claim and start until nothing is due or no slot is free; return for how long nothing will be.
+        """Claim and start until nothing is due or there is no room; return for how long nothing will be.
 
         None: until somebody wakes us. Nothing is claimed while outcomes wait to be written: it might be the same rows.
         """
-        while self._destinations.free > 0 and not self._unwritten and not self._stopping:
+        loop = asyncio.get_running_loop()
+        while not self._ledger.failing and not self._stopping:
             now = self._clock.now()
-            lease = Lease(self._stationery.new_id(), now, now + self._options.lease)
-            letters = await self._store.claim(lease, self._destinations.share(now))
-            if not letters:
-                due = await self._store.next_due(self._destinations.busy(now))
+            self._start_at_hand()
+            if self._destinations.crowded and loop.time() - self._let_in >= LET_IN_EVERY:
+                first = self._destinations.share_of_newcomers(now)
+                if first.total > 0:
+                    self._let_in = loop.time()
+                    self._destinations.put(await self._claim(now, first))
+            share = self._destinations.share(now)
+            if share.total <= 0:
+                self._start_at_hand()
+                return None
+            letters = await self._claim(now, share)
+            since, self._claimed = loop.time() - self._claimed, loop.time()
+            self._destinations.claimed(share, letters, since)
+            self._start_at_hand()
+            if letters and loop.time() - self._looked < LOOK_EVERY:
+                return LOOK_EVERY
+            due = await self._store.next_due(self._destinations.left_out(now))
+            self._looked = loop.time()
+            if not letters or due is None or due > now:
                 return None if due is None else min(max(due - now, 0.0), LONGEST_SLEEP)
-            for letter in letters:
-                self._start(letter)
         return None
 
-    def _start(self, letter: Claimed) -> None:
-        self._destinations.take(letter.domain)
-        task = asyncio.create_task(self._carry(letter))
-        self._tasks.add(task)
-        task.add_done_callback(partial(self._carried, letter.domain))
+    async def _claim(self, now: float, share: Share) -> list[Claimed]:
+        """Lease what is due, and read what is small of it."""
+        letters = await self._store.claim(self.lease(now), share)
+        for letter in letters:
+            self._leases.hold(letter)
+        silent = self._destinations.silences
+        await self._attempts.read([letter for letter in letters if letter.domain not in silent])
+        return letters
+
+    def _start_at_hand(self) -> None:
+        """Start what may start. While outcomes cannot be written nothing new begins: it could not be either."""
+        while not self._ledger.failing:
+            letter = self._destinations.next(self._clock.now())
+            if letter is None:
+                return
+            if not self._leases.holds(letter):
+                self._attempts.forget(letter)
+                if self._destinations.ended(letter.domain, self._clock.now()):
+                    self.wake()
+                self._destinations.written(letter.domain)
+                continue
+            task = asyncio.create_task(self._carry(letter))
+            self._leases.hold(letter, task)
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._carried, letter.domain))
 
     def _carried(self, domain: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._destinations.give_back(domain)
-        self.wake()
+        self._destinations.written(domain)
+        self._start_at_hand()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._log.fault(Event.GATEWAY_FAULT, error)
 
     async def _carry(self, letter: Claimed) -> None:
-        """One letter from claim to commit. Of a silent domain it learns what the others did, without a connection."""
+        """One letter from claim to commit. Of a silent domain it learns what the others did, without a connection.
+
+        Its room is free as soon as the peer has answered: the next letter does not wait for the disk, unless as many
+        wait for it as may be under way, since a crash sends those twice.
+        """
         dice = self._clock.bits(53) / (1 << 53)
+        begun = asyncio.get_running_loop().time()
         silence = self._destinations.silence(letter.domain, self._clock.now())
-        if silence is not None:
-            outcomes = silence.echo([row.recipient for row in letter.rows])
-        else:
-            found = await self._attempt(letter)
-            if found is None:
-                return
-            outcomes = found
-            self._destinations.heard(letter.domain, outcomes, self._clock.now(), dice)
+        try:
+            if silence is not None:
+                self._attempts.forget(letter)
+                outcomes = silence.echo([row.recipient for row in letter.rows])
+            else:
+                outcomes = await self._attempts.make(letter)
+                self._learn(letter.domain, outcomes, dice)
+        finally:
+            self._leases.let_go(letter)
+            if self._destinations.ended(letter.domain, self._clock.now()):
+                self.wake()
+            self._start_at_hand()
         now = self._clock.now()
-        silence = self._destinations.silence(letter.domain, now)
-        again = silence.until if silence is not None else 0.0
+        quiet = self._destinations.silence(letter.domain, now)
+        again = quiet.until if quiet is not None else 0.0
         retry = self._options.retry
         verdicts = [
             judge(row, outcome, now, again, retry, dice)
             for row, outcome in zip(letter.rows, outcomes, strict=True)
         ]
-        await self._settle(letter, verdicts, now)
+        if silence is None:
+            self._told.attempt(letter.domain, verdicts, asyncio.get_running_loop().time() - begun)
+        late = await self._ledger.write(letter, verdicts, now)
+        if late or any(one.then is not None for one in verdicts):
+            self.wake()  # its next moment may come before all that are known
 
-    async def _attempt(self, letter: Claimed) -> tuple[Outcome, ...] | None:
-        """Let the courier carry it while the lease is renewed; None when the lease was lost."""
-        task = asyncio.create_task(self._courier.deliver(self._letter(letter)))
-        try:
-            while not task.done():
-                await asyncio.wait({task}, timeout=self._options.lease / 3)
-                if not task.done() and not await self._still_ours(letter):
-                    return None
-            outcomes = task.result()
-            if len(outcomes) != len(letter.rows):
-                raise ValueError("one outcome for each recipient")
-            return outcomes
-        except Exception as error:  # a fault of ours: the message stays, and is tried again
-            self._log.fault(Event.GATEWAY_FAULT, error)
-            return tuple(Outcome(row.recipient, Fate.TRY_LATER, "fault", _FAULT) for row in letter.rows)
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
-
-    async def _still_ours(self, letter: Claimed) -> bool:
-        ids = [row.id for row in letter.rows]
-        try:
-            return await self._store.extend(letter.lease, ids, self._clock.now() + self._options.lease)
-        except StoreError as error:  # the lease holds for two more tries
-            self._log.fault(Event.STORE_FAULT, error)
-            return True
-
-    def _letter(self, letter: Claimed) -> Letter:
-        return Letter(
-            domain=letter.domain,
-            sender=parse_address(letter.sender) if letter.sender else None,
-            recipients=tuple(row.recipient for row in letter.rows),
-            header=without_return_path(letter.header),
-            text_size=letter.text_size,
-            read_text=partial(self._store.read_text, letter.body_id),
-            ret=letter.ret,
-            envid=letter.envid,
-        )
-
-    async def _settle(self, letter: Claimed, verdicts: Sequence[Verdict], now: float) -> None:
-        """Write what became of it, whatever it takes: what is forgotten now is sent twice."""
-        pause = PAUSE_FIRST
-        delivery = await self._concluded(letter, verdicts, now)
-        while True:
-            try:
-                await self._store.accept(delivery)
-                return
-            except StaleLease as error:
-                self._log.fault(Event.STORE_FAULT, error)
-                return
-            except StoreError as error:
-                self._log.fault(Event.STORE_FAULT, error)
-            self._unwritten += 1
-            try:
-                await asyncio.sleep(pause)
-                delivery = await self._concluded(letter, verdicts, now)  # a mailbox may have gone meanwhile
-            finally:
-                self._unwritten -= 1
-            pause = min(pause * 2, PAUSE_MOST)
-
-    async def _concluded(self, letter: Claimed, verdicts: Sequence[Verdict], now: float) -> Delivery:
-        try:
-            return await conclude(letter, verdicts, self._desk, now)
-        except Exception as error:  # a report that cannot be written must not make the message go twice
-            self._log.fault(Event.GATEWAY_FAULT, error)
-            return without_reports(letter, verdicts, self._desk, now)
+    def _learn(self, domain: str, outcomes: Sequence[Outcome], dice: float) -> None:
+        now = self._clock.now()
+        heard = self._destinations.heard(domain, outcomes, now, dice)
+        if heard is Heard.SILENT:
+            self._told.silent(domain, self._destinations.silences[domain], now)
+        elif heard is Heard.BACK:
+            self._told.back(domain)

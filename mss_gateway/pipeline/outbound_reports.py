@@ -14,13 +14,13 @@ from mss_gateway.ports.mailboxes import Mailboxes
 from mss_gateway.ports.outbox import Claimed
 from mss_gateway.ports.records import Delivery, Part, TraceLine
 from mss_gateway.rules import dsn_texts
-from mss_gateway.rules.dsn_texts import Missed
+from mss_gateway.rules.dsn_texts import CANCELLED, Missed
 from mss_gateway.rules.facts import Party
 from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.retry import GiveUp, RetryOptions, WaitUntil
 
 from .letters import Occasion, Stationery, Told, delivery_report, untold
-from .outcomes import Timeline, Verdict, settled
+from .outcomes import ACTOR, Timeline, Verdict, settled
 
 MAX_RETURNED = 5 * 1024 * 1024
 """Octets of a text given back with RET=FULL; of a larger one the header goes back (RFC 3461 section 4.3)."""
@@ -38,9 +38,11 @@ class Desk:
     retry: RetryOptions
 
 
-async def conclude(letter: Claimed, verdicts: Sequence[Verdict], desk: Desk, now: float) -> Delivery:
-    """One commit for all that an attempt brings: rows, reports, timeline."""
-    timeline = Timeline(letter, now, desk.stationery)
+async def conclude(
+    letter: Claimed, verdicts: Sequence[Verdict], desk: Desk, now: float, actor: str = ACTOR
+) -> Delivery:
+    """One commit for all that an attempt, or an operator, brings: rows, reports, timeline."""
+    timeline = Timeline(letter, now, desk.stationery, actor)
     lines = timeline.all_of(verdicts)
     parts: list[Part] = []
     wanted = list(_wanted(verdicts))
@@ -56,10 +58,17 @@ async def conclude(letter: Claimed, verdicts: Sequence[Verdict], desk: Desk, now
     return _delivery(letter, verdicts, lines, parts)
 
 
-def without_reports(letter: Claimed, verdicts: Sequence[Verdict], desk: Desk, now: float) -> Delivery:
-    """The same commit when its reports cannot be written."""
-    timeline = Timeline(letter, now, desk.stationery)
-    lines = [*timeline.all_of(verdicts), timeline.line("report-withheld", {"reason": "fault"})]
+def without_reports(
+    letter: Claimed,
+    verdicts: Sequence[Verdict],
+    desk: Desk,
+    now: float,
+    actor: str = ACTOR,
+    why: str = "fault",
+) -> Delivery:
+    """The same commit when its reports cannot be written, or are not to be; `why` as in `WITHHELD_REASONS`."""
+    timeline = Timeline(letter, now, desk.stationery, actor)
+    lines = [*timeline.all_of(verdicts), timeline.line("report-withheld", {"reason": why})]
     return _delivery(letter, verdicts, lines)
 
 
@@ -152,6 +161,6 @@ def _status(action: Action, one: Verdict, now: float, retry: RetryOptions) -> Re
         orcpt=row.recipient.orcpt,
         diagnostic=spoken,
         remote_mta=outcome.remote_mta or None,
-        last_attempt=now,
+        last_attempt=None if outcome.reason == CANCELLED else now,
         will_retry_until=row.queued_at + retry.lifetime if action is Action.DELAYED else None,
     )

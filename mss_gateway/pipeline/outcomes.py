@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mss_gateway.ports.outbox import Claimed, ClaimedRow, Interrupted
 from mss_gateway.ports.records import Settled, TraceLine
 from mss_gateway.ports.relay import Fate, Outcome
+from mss_gateway.rules.dsn_texts import CANCELLED
 from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.retry import Attempted, GiveUp, RetryOptions, WaitUntil, after_failure
 
@@ -57,6 +58,12 @@ def settled(lease: str, verdict: Verdict) -> Settled:
     )
 
 
+def withdrawn(row: ClaimedRow, reason: str) -> Verdict:
+    """A row that an operator takes out of the queue, with his reason, which only the timeline keeps (QUE-3)."""
+    outcome = Outcome(row.recipient, Fate.FAILED, CANCELLED, mask_text(reason)[:MAX_ERROR], "5.7.0")
+    return Verdict(row, outcome, GiveUp(expired=False))
+
+
 def interruptions(left: Iterable[Interrupted], now: float, stationery: Stationery) -> list[TraceLine]:
     """What a process that is gone had under way (QUE-1): perhaps sent, sent again now."""
     return [
@@ -77,10 +84,11 @@ def interruptions(left: Iterable[Interrupted], now: float, stationery: Stationer
 
 
 class Timeline:
-    """Writes the lines of one attempt, all of one transaction."""
+    """Writes the lines of one attempt, or of one change by hand, all of one transaction."""
 
-    def __init__(self, letter: Claimed, now: float, stationery: Stationery) -> None:
+    def __init__(self, letter: Claimed, now: float, stationery: Stationery, actor: str = ACTOR) -> None:
         self._letter = letter
+        self._actor = actor
         self._key = stationery.correlation_key
         self._id = stationery.new_id()
         self._now = now
@@ -88,7 +96,7 @@ class Timeline:
     def line(self, event: str, detail: dict[str, str | int], box_id: int | None = None) -> TraceLine:
         """One line on the timeline of the message."""
         kept = {name: value for name, value in detail.items() if value != ""}
-        return TraceLine(self._now, event, self._id, self._letter.message_id, box_id, ACTOR, kept)
+        return TraceLine(self._now, event, self._id, self._letter.message_id, box_id, self._actor, kept)
 
     def all_of(self, verdicts: Iterable[Verdict]) -> list[TraceLine]:
         """What became of every recipient."""
@@ -105,7 +113,10 @@ class Timeline:
             "attempts": row.attempts,
             **patient_detail(str(row.recipient.address), self._key),
         }
-        if then is None:
+        if outcome.reason == CANCELLED:
+            del detail["status"]
+            yield self.line("cancelled", detail | {"reason": outcome.text})
+        elif then is None:
             yield self.line("relayed", detail)
         elif isinstance(then, GiveUp):
             yield self.line("relay-failed", detail | {"expired": int(then.expired)})

@@ -10,11 +10,15 @@ from mss_gateway.mail.envelope import Recipient
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to carry some rows until a moment; `token` is used once, times are epoch seconds."""
+    """The right to carry some rows until a moment; `token` is used once, times are epoch seconds.
+
+    `node` names the gateway that holds it, so that one which starts again voids only its own (QUE-4).
+    """
 
     token: str
     now: float
     until: float
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)

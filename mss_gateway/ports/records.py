@@ -216,7 +216,11 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """One outbox row as ops see it: `waiting`, `leased`, `uncertain` (that often a peer may have taken it)."""
+    """One outbox row as ops see it, epoch seconds and octets.
+
+    `state` is `waiting`, `leased` (under way), `held` (by ops, `hold_reason` says why) or `uncertain` (waiting, and
+    `uncertain` times a peer may have taken it). `behind` is the earlier row to the same patient that it waits for.
+    """
 
     id: int
     body_id: int
@@ -229,6 +233,11 @@ class Queued:
     next_attempt: float
     last_error: str
     uncertain: int = 0
+    message_id: str | None = None
+    size: int = 0
+    last_attempt: float | None = None
+    hold_reason: str = ""
+    behind: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,11 +51,11 @@ class Fate(Enum):
 class Outcome:
     """The fate of one recipient, with what an operator and a DSN want to know of it.
 
-    `recipient` is the one of the letter; `reason` a stable slug (`sent`, `no-mx`, `null-mx`, `dns-failure`,
-    `connect-refused`, `connect-timeout`, `no-starttls`, `tls-failure`, a slug of `trust.refusals`, `dn-not-listed`,
-    `peer-temporary`, `peer-refused`, `peer-needs-smtputf8`, `peer-needs-8bitmime`, `too-large-for-peer`,
-    `bare-line-end`, `peer-distrusts-us`, `peer-broke-protocol`, `lost-after-data`, `lost`, `timeout`,
-    `letter-incomplete`); `text` is the peer's reply in one line or our own sentence, INS masked;
+    `recipient` is the one of the letter; `reason` a stable slug (`sent`, `no-mx`, `null-mx`, `mail-loop`,
+    `dns-failure`, `connect-refused`, `connect-timeout`, `no-starttls`, `starttls-refused`, `tls-failure`, a slug of
+    `trust.refusals`, `dn-not-listed`, `peer-temporary`, `peer-refused`, `peer-needs-smtputf8`, `peer-needs-8bitmime`,
+    `too-large-for-peer`, `bare-line-end`, `peer-distrusts-us`, `peer-broke-protocol`, `lost-after-data`, `lost`,
+    `timeout`, `letter-incomplete`); `text` is the peer's reply in one line or our own sentence, INS masked;
     `status` an RFC 3463 code; `remote_mta` the host reached; `relays_dsn` tells that the peer promised RFC 3461.
     """
 
@@ -77,6 +77,9 @@ class PeerCheck(Protocol):
 
     def outbound_context(self) -> ssl.SSLContext:
         """The client context with our certificate; ask again for every connection."""
+
+    async def ask_status(self, der: bytes) -> bool:
+        """Have the responder asked about a certificate before it is judged; True when that changes the judgement."""
 
     def identify_server(self, der: bytes) -> PeerName | Refuse:
         """Whom a server's certificate (DER) speaks for, checked by what is in force now."""

@@ -10,6 +10,7 @@ from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState, Identi
 from .alerts import DueAlert, SettledAlert
 from .mailboxes import Mailboxes
 from .outbox import Claimed, Interrupted, Lease, Share
+from .queue import Queue
 from .records import (
     BoxChoices,
     BoxRow,
@@ -21,7 +22,6 @@ from .records import (
     Opened,
     Person,
     Placed,
-    Queued,
     TraceLine,
 )
 
@@ -167,17 +167,14 @@ class Receipts(Protocol):
 class Outbox(Protocol):
     """Messages to other operators (QUE-1): leased, carried, settled by the delivery that holds what follows."""
 
-    async def outbox(self, domain: str | None = None, limit: int = 1000) -> list[Queued]:
-        """Rows waiting, oldest first."""
-
     async def claim(self, lease: Lease, share: Share) -> list[Claimed]:
         """Lease durably what is due at `lease.now`, the domain that waits longest first; empty when nothing is."""
 
     async def extend(self, lease: str, ids: Sequence[int], until: float) -> bool:
         """Hold leased rows until another moment; False when one of them is no longer held under the lease."""
 
-    async def void_leases(self, now: float) -> list[Interrupted]:
-        """End every lease, due at `now` and uncertain, and tell of whom; only while no holder lives."""
+    async def void_leases(self, now: float, node: str = "") -> list[Interrupted]:
+        """End every lease of a node, due at `now` and uncertain, and tell of whom; only while that node is not up."""
 
     async def next_due(self, busy: Collection[str] = ()) -> float | None:
         """When the next row is due or its lease runs out, leaving out busy domains; None when there is none."""
@@ -239,7 +236,17 @@ AlertListener = Callable[[], None]
 
 
 class Store(
-    Deliveries, Channels, DirectoryRows, Identities, Receipts, Outbox, Alerts, Trace, Mailboxes, Protocol
+    Deliveries,
+    Channels,
+    DirectoryRows,
+    Identities,
+    Receipts,
+    Outbox,
+    Queue,
+    Alerts,
+    Trace,
+    Mailboxes,
+    Protocol,
 ):
     """One database with all its roles."""
 

@@ -36,6 +36,9 @@ class Peers(TrustedDomains, Protocol):
     def generation(self) -> int:
         """Grows with every change of authorities, CRLs or list."""
 
+    async def ask_status(self, der: bytes) -> bool:
+        """Have the responder asked about a certificate before it is judged; True when that changes the judgement."""
+
     def identify(self, der: bytes) -> PeerName | Refuse:
         """Whom a client's certificate (DER) speaks for, checked by what is in force now."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 
 from mss_gateway.base.errors import ProtocolViolation, Refuse
+from mss_gateway.net.alert import Shown, shown_by
 from mss_gateway.net.stream import DeadlinePassed, StreamClosed
 from mss_gateway.ports.relay import PeerCheck
 from mss_gateway.ports.trust import PeerName
@@ -23,10 +25,15 @@ from mss_gateway.protocol.smtp import (
     Unwelcome,
 )
 
-from .dialled import Dialled, dial
+from .dialled import Dialled
 from .options import RelayOptions
 from .places import Host
 from .problems import RelayProblem, said
+from .race import reach
+
+_NO_EHLO = frozenset({500, 502, 504})  # a server of RFC 821: HELO would do, but cannot lead to TLS
+
+_MOMENT = 1.0  # seconds; dates pass and OCSP answers come in without a new generation
 
 
 class Connection:
@@ -38,6 +45,7 @@ class Connection:
         self.messages = 0
         self.born = asyncio.get_running_loop().time()
         self.certificate = b""
+        self.looked: tuple[int, float, PeerName] | None = None  # generation, until when, who
         self.core = SmtpClient(ClientConfig(options.hostname))
         self.stream = stream
         self._options = options
@@ -91,6 +99,13 @@ class Connection:
             self.core.receive_eof()
         return self.core.next_event()
 
+    @property
+    def shown(self) -> Shown:
+        """The certificate that the server has shown, and what was agreed."""
+        tls = self.stream.tls
+        version, cipher = (tls.version, tls.cipher) if tls is not None else ("", "")
+        return Shown((self.certificate,) if self.certificate else (), version, cipher)
+
     def part(self) -> None:
         """Take leave politely, without waiting for the answer."""
         self.core.quit()
@@ -102,11 +117,19 @@ class Connection:
 
 
 def identified(connection: Connection, trust: PeerCheck) -> PeerName:
-    """Whom the certificate shown speaks for, by what is in force at this letter (TRU-5); raises `RelayProblem`."""
-    host = connection.host.name
+    """Whom the certificate shown speaks for, by what is in force at this letter (TRU-5); raises `RelayProblem`.
+
+    What was found good a moment ago, and nothing was loaded since, is not looked at again.
+    """
+    host, now = connection.host.name, asyncio.get_running_loop().time()
+    looked = connection.looked
+    if looked is not None and looked[0] == trust.generation and looked[1] > now:
+        return looked[2]
     known = trust.identify_server(connection.certificate)
     if isinstance(known, Refuse):
-        raise RelayProblem(known.reason, f"{host}: {known.public}", "4.7.5", host=host)
+        text = f"{host}: {known.public}"
+        raise RelayProblem(known.reason, text, "4.7.5", host=host, shown=connection.shown)
+    connection.looked = trust.generation, now + _MOMENT, known
     return known
 
 
@@ -114,27 +137,40 @@ def not_listed(connection: Connection, domain: str, peer: PeerName) -> RelayProb
     """The DN must be listed for the recipient's domain; a host name never counts (TRU-4, TRU-5)."""
     host = connection.host.name
     text = f"{host} showed {peer.dn_text}, which is not listed for {domain}"
-    return RelayProblem("dn-not-listed", text, "4.7.5", host=host)
+    return RelayProblem("dn-not-listed", text, "4.7.5", host=host, shown=connection.shown)
 
 
-async def open_connection(host: Host, address: str, options: RelayOptions, trust: PeerCheck) -> Connection:
-    """Connect, and come as far as the second EHLO; raises `RelayProblem`. Nothing is left open when it fails."""
-    try:
-        stream = await dial(address, host.port, options.deadlines.connect)
-    except TimeoutError:
-        raise RelayProblem(
-            "connect-timeout", f"{host} [{address}] did not answer", "4.4.1", host=host.name
-        ) from None
-    except OSError as error:
-        text = f"no connection to {host} [{address}] ({type(error).__name__})"
-        raise RelayProblem("connect-refused", text, "4.4.1", host=host.name) from None
-    connection = Connection(host, address, stream, options)
+_OF_NO_CERTIFICATE = frozenset({"tls-version", "tls-no-cipher", "tls-not-spoken", "tls-failed"})
+
+
+class ServiceFailed(Exception):
+    """An address that took the connection and came to nothing: `problem` tells why."""
+
+    def __init__(self, address: str, problem: RelayProblem) -> None:
+        super().__init__(problem.reason)
+        self.address = address
+        self.problem = problem
+
+
+async def open_connection(
+    host: Host, addresses: Sequence[str], options: RelayOptions, trust: PeerCheck
+) -> tuple[Connection, tuple[str, ...]]:
+    """Connect to the first address that answers, and come as far as the second EHLO.
+
+    With it come the addresses that were tried before in vain. Raises `Unreached` when none answers, otherwise
+    `ServiceFailed`; nothing is left open then.
+    """
+    reached = await reach(addresses, host.port, options.deadlines.connect)
+    connection = Connection(host, reached.address, reached.stream, options)
     try:
         await _secure(connection, options, trust)
+    except RelayProblem as problem:
+        connection.abort()
+        raise ServiceFailed(reached.address, problem) from None
     except BaseException:
         connection.abort()
         raise
-    return connection
+    return connection, reached.behind
 
 
 async def _secure(connection: Connection, options: RelayOptions, trust: PeerCheck) -> None:
@@ -168,6 +204,7 @@ async def _speak(connection: Connection, options: RelayOptions, trust: PeerCheck
     except DeadlinePassed:
         text = f"{host} did not finish the TLS handshake in time"
         raise RelayProblem("tls-failure", text, "4.7.5", host=host) from None
+    await trust.ask_status(connection.certificate)
     core.tls_started()
     # In TLS 1.3 the server has judged our certificate only when it answers to this.
     if _expected(await connection.event(deadlines.command), host) is None:
@@ -178,6 +215,11 @@ def _expected(event: ClientEvent | Signal, host: str) -> Ready | HandshakeDue | 
     """The good answer to greeting, EHLO or STARTTLS, None at the end of the stream; raises `RelayProblem`."""
     if isinstance(event, Ready | HandshakeDue):
         return event
+    if isinstance(event, Unwelcome) and event.verb == "EHLO" and event.reply.code in _NO_EHLO:
+        raise RelayProblem("no-starttls", f"{host} knows no EHLO, and so no STARTTLS", "4.7.10", host=host)
+    if isinstance(event, Unwelcome) and event.verb == "STARTTLS":
+        status = f"4{(event.reply.enhanced or '4.7.10')[1:]}"
+        raise RelayProblem("starttls-refused", f"{host}: {said(event.reply)}", status, host=host)
     if isinstance(event, Unwelcome | PeerCloses):
         # A host that wants nothing of us: another one may, and tomorrow it may too (TRU-5).
         reason = "peer-temporary" if event.reply.code < 500 else "peer-refused"
@@ -199,6 +241,11 @@ def _tls_failed(host: str, error: BaseException, trust: PeerCheck) -> RelayProbl
     whose = ""
     if isinstance(error, ssl.SSLCertVerificationError):
         whose = "its certificate: "
-    elif isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+    elif (
+        isinstance(error, ssl.SSLError)
+        and "ALERT" in (error.reason or "")
+        and reason not in _OF_NO_CERTIFICATE
+    ):
         whose = "its verdict on ours: "
-    return RelayProblem(reason, f"TLS with {host}: {whose}{sentence}", "4.7.5", host=host)
+    text = f"TLS with {host}: {whose}{sentence}"
+    return RelayProblem(reason, text, "4.7.5", host=host, shown=shown_by(error))

@@ -9,21 +9,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mss_gateway.mail.envelope import Recipient
+from mss_gateway.ports.refused import OF_TRUST, OUTBOUND, Refusal, RefusalNotes
 from mss_gateway.ports.relay import Letter, Outcome, PeerCheck
 
-from .connection import Connection, identified, not_listed, open_connection
+from .connection import Connection, ServiceFailed, identified, not_listed, open_connection
 from .content import Content, LetterIncomplete
 from .options import RelayOptions
 from .places import Exchanger, Host
 from .pool import Pool
-from .problems import RelayProblem
+from .problems import RelayProblem, unreachable
+from .race import Unreached
 from .transaction import Transaction
 
 if TYPE_CHECKING:
     from .resolver import Resolver
 
 _UNREACHED = frozenset({"connect-refused", "connect-timeout", "no-mx", "dns-failure"})
-_SHUNNED = 1000  # hosts remembered as unreachable
+_BAD_SERVICE = frozenset({"lost", "timeout", "peer-temporary", "peer-broke-protocol"})
+"""What an address may be to blame for rather than its host: another one of the same host is tried as well."""
+_SHUNNED = 1000  # hosts and addresses remembered as unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,10 @@ class RelayCourier:
     to change that.
     """
 
-    def __init__(self, options: RelayOptions, trust: PeerCheck) -> None:
+    def __init__(self, options: RelayOptions, trust: PeerCheck, refused: RefusalNotes | None = None) -> None:
         self._options = options
         self._trust = trust
+        self._refused = refused
         self._resolver: Resolver | None = None
         self._pool = Pool(options)
         self._shunned: dict[Host, float] = {}
@@ -62,7 +67,8 @@ class RelayCourier:
     async def deliver(self, letter: Letter) -> tuple[Outcome, ...]:
         """One attempt; one outcome for each recipient, in their order. Never raises for what a peer does.
 
-        What the store raises while the letter is read goes through, after the connection was cut.
+        What the store raises while the letter is read goes through, after the connection was cut; but when some of
+        the recipients have their outcome already, the others are tried later, so that nobody gets it twice.
         """
         done: list[Outcome] = []
         most = self._options.limits.recipients
@@ -78,6 +84,11 @@ class RelayCourier:
             failed = RelayProblem("letter-incomplete", "the stored message cannot be read whole", "4.3.0")
         except TimeoutError:
             failed = RelayProblem("timeout", "the attempt as a whole took too long", "4.4.7")
+        except Exception as fault:
+            if not done:
+                raise
+            text = f"the stored message could not be read to its end ({type(fault).__name__})"
+            failed = RelayProblem("letter-incomplete", text, "4.3.0")
         else:
             return tuple(done)
         return (*done, *(failed.outcome(one) for one in letter.recipients[len(done) :]))
@@ -94,11 +105,20 @@ class RelayCourier:
                 return await self._at(host, batch)
             except RelayProblem as problem:
                 problems.append(problem)
+                self._note(host, batch.domain, problem)
                 if problem.reason in _UNREACHED:
-                    self._shun(host)
+                    self._shun(host.name, host)
                 if not problem.next_host:
                     break
         raise _worst(problems)
+
+    def _note(self, host: Host, domain: str, problem: RelayProblem) -> None:
+        """A host refused for a reason of trust is kept for `trust explain`, and its session named (TRU-8)."""
+        if self._refused is None or problem.reason not in OF_TRUST:
+            return
+        shown = problem.shown
+        told = Refusal(OUTBOUND, host.name, problem.reason, domain, shown.version, shown.cipher, shown.chain)
+        problem.text = f"{problem.text} (session {self._refused.note(told)})"
 
     async def _asked(self) -> Resolver:
         """Who is asked for hosts and addresses, loaded when there is mail to send: dnspython is 4 MB."""
@@ -110,16 +130,21 @@ class RelayCourier:
     async def _hosts(self, domain: str) -> list[Host]:
         """The hosts to try: by preference, equal ones first where a connection leads to, the unreachable last."""
         found = await (await self._asked()).exchangers(domain)
-        now = asyncio.get_running_loop().time()
 
         def rank(one: Exchanger) -> tuple[bool, int, bool]:
-            return self._shunned.get(one.host, now) > now, one.preference, not self._pool.has_idle(one.host)
+            return self._is_shunned(one.host), one.preference, not self._pool.has_idle(one.host)
 
         return [one.host for one in sorted(found, key=rank)][: self._options.limits.hosts]
 
-    def _shun(self, host: Host) -> None:
-        self._shunned.pop(host, None)
-        self._shunned[host] = asyncio.get_running_loop().time() + self._options.deadlines.shun
+    def _is_shunned(self, place: Host) -> bool:
+        until = self._shunned.get(place)
+        return until is not None and until > asyncio.get_running_loop().time()
+
+    def _shun(self, name: str, host: Host) -> None:
+        """Ask this name or address of a host after the others for a while."""
+        place = Host(name, host.port)
+        self._shunned.pop(place, None)
+        self._shunned[place] = asyncio.get_running_loop().time() + self._options.deadlines.shun
         if len(self._shunned) > _SHUNNED:
             del self._shunned[next(iter(self._shunned))]
 
@@ -138,22 +163,37 @@ class RelayCourier:
             self._pool.leave(host)
 
     async def _open(self, host: Host) -> Connection:
-        """Connect to the first address that answers; raises `RelayProblem`."""
-        problem: RelayProblem | None = None
-        for address in await (await self._asked()).addresses(host):
+        """Connect to the first address that serves; raises `RelayProblem`, which tells of all of them."""
+        left = self._unshunned_first(host, await (await self._asked()).addresses(host))
+        problems: list[RelayProblem] = []
+        while left:
             try:
-                return await open_connection(host, address, self._options, self._trust)
-            except RelayProblem as met:
-                problem = met
-                if met.reason not in _UNREACHED:
+                connection, behind = await open_connection(host, left, self._options, self._trust)
+            except Unreached as unreached:
+                problems.append(unreachable(host, unreached.failures))
+                break
+            except ServiceFailed as failed:
+                problems.append(failed.problem)
+                if failed.problem.reason not in _BAD_SERVICE or len(left) == 1:
                     break
-        assert problem is not None  # a host has at least one address
-        raise problem
+                self._shun(failed.address, host)
+                left = [address for address in left if address != failed.address]
+            else:
+                for address in behind:
+                    self._shun(address, host)
+                return connection
+        raise _worst(problems)
+
+    def _unshunned_first(self, host: Host, addresses: Sequence[str]) -> list[str]:
+        """An address that was no good a moment ago comes last, also if it was another host's."""
+        return sorted(addresses, key=lambda address: self._is_shunned(Host(address, host.port)))
 
     async def _over(self, connection: Connection, batch: _Batch) -> tuple[Outcome, ...]:
         """One letter over one connection, which is kept afterwards only if it is between transactions."""
         whole = False
         try:
+            if await self._trust.ask_status(connection.certificate):
+                connection.looked = None
             peer = identified(connection, self._trust)
             if not self._trust.lists(batch.domain, peer.dn_key):
                 # Listed for another domain it goes on serving that one; a new one that serves nobody is cut.

@@ -39,10 +39,10 @@ class RelayLimits:
     """
 
     per_host: int = 5
-    idle_in_all: int = 50
+    idle_in_all: int = 200
     idle: float = 30.0
     age: float = 600.0
-    messages: int = 100
+    messages: int = 1000
     recipients: int = 100
     hosts: int = 5
     addresses: int = 4
@@ -52,13 +52,19 @@ class RelayLimits:
 class DnsOptions:
     """Name servers as `host:port` in order of preference, each the fallback of the one before; none: the system's.
 
-    `timeout` is for one question to one server, `lifetime` for all of them, `longest` for what is kept, in seconds.
+    In seconds: `timeout` is for one question to one server, `lifetime` for all of them. An answer is kept for its
+    TTL, but at least `shortest` (as is a failure, RFC 9520), at most `longest`, the lack of one at most `nothing`
+    (RFC 2308). While the DNS fails, what was known is used for `stale` more, and it is asked again every `retry`.
     """
 
     nameservers: tuple[str, ...] = ()
     timeout: float = 3.0
     lifetime: float = 12.0
+    shortest: float = 1.0
     longest: float = 3600.0
+    nothing: float = 300.0
+    stale: float = 86400.0
+    retry: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

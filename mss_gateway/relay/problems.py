@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import re
+from collections.abc import Mapping
+
 from mss_gateway.base.errors import GatewayError
 from mss_gateway.mail.envelope import Recipient
+from mss_gateway.net.alert import NOTHING, Shown
 from mss_gateway.ports.relay import Fate, Outcome
 from mss_gateway.protocol.smtp import Reply
 from mss_gateway.rules.ins import mask_text
+
+from .places import Host
 
 MAX_TEXT = 400
 """Characters of a peer's text that are kept."""
 _LOOKED_AT = (
     2 * MAX_TEXT
 )  # masking only lengthens: what is cut here cannot be an INS half shown, nor cost much
+
+
+_ABOUT_US = re.compile(r"\bclient (?:certificate|host)\b", re.IGNORECASE)
 
 
 def one_line(text: str) -> str:
@@ -32,7 +42,7 @@ def said(reply: Reply) -> str:
 class RelayProblem(GatewayError):
     """An attempt at a domain or a host that came to nothing; becomes the outcome of every recipient concerned.
 
-    `next_host` tells that another host of the domain may do better.
+    `next_host` tells that another host of the domain may do better, `shown` what a peer not trusted has shown.
     """
 
     def __init__(
@@ -44,8 +54,10 @@ class RelayProblem(GatewayError):
         fate: Fate = Fate.TRY_LATER,
         host: str = "",
         next_host: bool = True,
+        shown: Shown = NOTHING,
     ) -> None:
         super().__init__(reason)
+        self.shown = shown
         self.reason = reason
         self.text = one_line(text)
         self.status = status
@@ -58,6 +70,20 @@ class RelayProblem(GatewayError):
         return Outcome(recipient, self.fate, self.reason, self.text, self.status, self.host)
 
 
+def unreachable(host: Host, failures: Mapping[str, OSError]) -> RelayProblem:
+    """No address of a host has let us connect: what became of each."""
+    silent = any(isinstance(error, TimeoutError) for error in failures.values())
+    text = ", ".join(f"[{address}] {_failure(error)}" for address, error in failures.items())
+    reason = "connect-timeout" if silent else "connect-refused"
+    return RelayProblem(reason, f"no connection to {host}: {text}", "4.4.1", host=host.name)
+
+
+def _failure(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "did not answer"
+    return f"refused ({errno.errorcode.get(error.errno or 0, type(error).__name__)})"
+
+
 def distrusted(reply: Reply, recipient: Recipient, host: str) -> Outcome:
     """A security refusal of MAIL: it is about our certificate or our sender's domain, as the peer's list and CRLs see
     them today. A refusal for a trust reason is tried again (TRU-5).
@@ -67,8 +93,14 @@ def distrusted(reply: Reply, recipient: Recipient, host: str) -> Outcome:
 
 
 def refused(reply: Reply, recipient: Recipient, host: str) -> Outcome:
-    """The outcome that a negative reply to this recipient, or to all of them, means."""
+    """The outcome that a negative reply to this recipient, or to all of them, means.
+
+    Postfix looks at a client's certificate only when it knows a recipient, unless it is told otherwise: such a no at
+    RCPT is about us, not about the recipient.
+    """
     temporary = reply.code < 500
+    if not temporary and (reply.enhanced or "").startswith("5.7.") and _ABOUT_US.search(reply.text):
+        return distrusted(reply, recipient, host)
     status = reply.enhanced or ("4.0.0" if temporary else "5.0.0")
     return Outcome(
         recipient,

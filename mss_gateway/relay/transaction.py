@@ -28,9 +28,12 @@ from mss_gateway.protocol.smtp import (
 )
 
 from .connection import Connection
-from .content import PIECE, Content
+from .content import Content
 from .options import RelayDeadlines
 from .problems import RelayProblem, distrusted, refused, said
+
+AT_ONCE = 15 * 1024
+"""Octets of content that go out together with their end: with the command before they fit in one TLS record."""
 
 
 class Interrupted(RelayProblem):
@@ -130,23 +133,32 @@ class Transaction:
         """Send the content; return the last word of the server, or the end of the stream.
 
         The server is listened to between the pieces, so that a refusal stops a long message, and once more before
-        its end: what was said before that cannot be an answer to it.
+        its end: what was said before that cannot be an answer to it. The last octet and the end of data are held
+        back until all before them has left our buffers: up to then the server cannot have taken the message, and
+        a lost connection leaves nothing uncertain (QUE-1). A short content goes with its end at once, in one TLS
+        record, which the server can read as a whole only.
         """
         connection, core = self._connection, self._connection.core
+        held = b""
         async for piece in content.pieces():
-            core.send_content(piece)
-            if content.size > PIECE:
-                await connection.flush(self._deadlines.content)
-                await asyncio.sleep(
-                    0
-                )  # the loop must have a turn to notice that the peer speaks, or has gone
-                early = connection.overhear()
-                if early is not NEED_DATA:
-                    return early
+            if content.size <= AT_ONCE:
+                held = piece
+                continue
+            core.send_content(held)
+            core.send_content(piece[:-1])
+            held = piece[-1:]
+            await connection.flush(self._deadlines.content)
+            await asyncio.sleep(0)  # the loop must have a turn to notice that the peer speaks, or has gone
+            early = connection.overhear()
+            if early is not NEED_DATA:
+                return early
+        if content.size > AT_ONCE:
+            await connection.stream.emptied(self._deadlines.content)
         early = connection.overhear()
         if early is not NEED_DATA:
             return early
         self._let_answer()
+        core.send_content(held)
         core.end_content()
         self._ended = True
         return await connection.event(self._deadlines.answer)
@@ -156,9 +168,9 @@ class Transaction:
         when = self._clock.when()
         if self._clock.expired():
             raise DeadlinePassed
-        if when is not None:
-            least = asyncio.get_running_loop().time() + self._deadlines.answer + 1.0
-            self._clock.reschedule(max(when, least))
+        least = asyncio.get_running_loop().time() + self._deadlines.answer + 1.0
+        if when is not None and when < least:
+            self._clock.reschedule(least)
 
     def _message(self, event: ClientEvent | Signal) -> None:
         """What the last word means for the recipients accepted so far."""

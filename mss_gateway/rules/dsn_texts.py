@@ -17,6 +17,10 @@ RELAYED_SUBJECT = "Message transmis"
 """Subject of the report of a hand-over to an operator that sends no report itself."""
 
 
+CANCELLED = "cancelled"
+"""The slug of a message that an operator has taken out of the queue (QUE-3)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Missed:
     """One address not reached: the slug of `ports.relay.Outcome`, the RFC 3463 status.
@@ -83,12 +87,17 @@ _REFUSED = Explained(
     "le serveur du destinataire a refusé le message",
     "la réponse de ce serveur figure dans la partie technique de ce rapport ; votre support peut la lire avec vous",
 )
+_WITHDRAWN = Explained(
+    "le message a été retiré de la file d'envoi par l'exploitant de votre messagerie, avant d'avoir été remis",
+    "demandez-en la raison à votre support avant de le renvoyer",
+)
 
 _REASONS: dict[str, Explained] = {
     **dict.fromkeys(("no-mx", "null-mx", "dns-failure"), _NO_SERVER),
     **dict.fromkeys(("connect-refused", "connect-timeout", "timeout", "lost"), _NO_ANSWER),
     **dict.fromkeys(("peer-temporary", "peer-broke-protocol"), _PEER_BUSY),
     "lost-after-data": _UNCERTAIN,
+    CANCELLED: _WITHDRAWN,
     "too-large-for-peer": _TOO_LARGE,
     "peer-needs-smtputf8": _UNICODE,
     "peer-refused": _REFUSED,

@@ -131,7 +131,8 @@ def mask_text(text: str) -> str:
     """Mask all that looks like an INS: alone, in an address, printed in groups, in a longer number (INS-7).
 
     A run of exactly 13 or 15 is masked whatever its key; in a longer run only what has a valid key is,
-    so that timestamps and message ids stay readable.
+    so that timestamps and message ids stay readable. So does the number of a structure in a DN (`OU=3` and its SIRET),
+    which ops compare with the trusted list: after `OU=`, fifteen digits from 3 on are masked only with a valid key.
     """
     return _PRINTED.sub(_MASK, _DIGITS.sub(_mask_digits, text))
 
@@ -141,7 +142,7 @@ def _mask_digits(found: re.Match[str]) -> str:
     if len(digits) < 13:
         return digits
     if _ALONE.match(digits):
-        return mask(digits)
+        return digits if _is_structure(found) else mask(digits)
     parts: list[str] = []
     end = 0
     for window in _WITHIN.finditer(digits):
@@ -150,6 +151,12 @@ def _mask_digits(found: re.Match[str]) -> str:
             parts += (digits[end:start], mask(candidate))
             end = start + 15
     return "".join((*parts, digits[end:]))
+
+
+def _is_structure(found: re.Match[str]) -> bool:
+    digits, start = found[0], found.start()
+    in_dn = found.string[max(start - 3, 0) : start].upper() == "OU="
+    return in_dn and len(digits) == 15 and digits[0] == "3" and digits.isdigit() and not _is_ins(digits)
 
 
 def _is_ins(text: str) -> bool:

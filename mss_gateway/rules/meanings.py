@@ -42,12 +42,17 @@ RELAY_REASONS: dict[str, str] = {
     "bare-line-end": "the message holds a bare CR or LF, which the server does not take",
     "letter-incomplete": "the stored message cannot be read whole",
     "lost": "the connection was lost",
+    "interrupted": "this gateway was ended in the middle of the attempt",
+    "mail-loop": "the DNS leads the mail of the domain back to this gateway",
+    "starttls-refused": "the server offers TLS and refuses to begin it, and nothing is sent without",
     "timeout": "the server fell silent",
     "fault": "a fault of ours; it is in the log",
 }
 """Slugs of attempts to relay (ports.relay)."""
 
 TRUST_REASONS: dict[str, str] = {
+    "certificate-unknown": "the responder of the certificate's authority does not know it",
+    "ocsp-unavailable": "the responder of the certificate's authority did not tell whether it is revoked",
     "no-certificate": "no client certificate was presented",
     "certificate-expired": "the certificate has expired",
     "certificate-not-yet-valid": "the certificate is not valid yet",
@@ -64,6 +69,7 @@ TRUST_REASONS: dict[str, str] = {
 """Slugs of the trust space, in both directions."""
 
 WITHHELD_REASONS: dict[str, str] = {
+    "by-operator": "the operator who withdrew the message did not want one",
     "null-sender": "the message has no sender: a report leads to no other report",
     "automatic-mail": "the message is automatic: nobody reads an answer to it",
     "sender-gone": "the sender's mailbox is closed or absent",

@@ -53,6 +53,14 @@ EVENTS: dict[str, EventWords] = {
     "notice-sent": EventWords("notice written to the sender"),
     "filed": EventWords("copy filed in the folder of exchanges"),
     "discarded": EventWords("ended here without a report", Tone.DOUBT),
+    "retried": EventWords("made due by an operator"),
+    "held": EventWords("held back by an operator", Tone.DOUBT, "`mss-gateway queue release` lets it go."),
+    "released": EventWords("released by an operator"),
+    "cancelled": EventWords(
+        "taken out of the queue by an operator",
+        Tone.BAD,
+        "The sender was told, unless the operator chose otherwise; the next lines say so.",
+    ),
     "bounced": EventWords(
         "not distributed, the sender is told",
         Tone.BAD,

@@ -78,7 +78,9 @@ def _named(trust: TrustOptions) -> Iterator[tuple[str, Path]]:
     yield from (("trust.ca", file) for file in trust.ca_files)
     yield from (("trust.crl", file) for file in trust.crl_files)
     yield from (("trust.list_signer_ca", file) for file in trust.list_signer_ca_files)
-    yield "trust.list", trust.list_file
+    yield from (("trust.fetch_ca", file) for file in trust.fetch_ca_files)
+    if trust.list_file is not None:
+        yield "trust.list", trust.list_file
 
 
 def _check_pair(path: Path, section: str, certificate: Path, key: Path) -> None:

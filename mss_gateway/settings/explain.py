@@ -36,6 +36,8 @@ def sentence(error: ValidationError, data: Mapping[str, Any]) -> str:
         limit = first["ctx"].get("gt", first["ctx"].get("ge"))
         word = "more than" if kind == "greater_than" else "at least"
         return f"{key} = {value}: write a number of {word} {limit}"
+    if kind == "less_than_equal":
+        return f"{key} = {value}: write a number of at most {first['ctx']['le']:g}"
     return f"{key} = {value}: {_wanted(kind)}"
 
 

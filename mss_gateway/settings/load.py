@@ -31,6 +31,7 @@ from .checks import check_endpoints, check_files
 from .explain import ConfigError, sentence
 from .schema import File
 from .sending import alert_options, outbound_options, relay_options, smarthost_options
+from .trusting import trust_options
 
 PREFIX = "MSS_GATEWAY_"
 """Environment variables `MSS_GATEWAY_<SECTION>_<KEY>` override single values of the file."""
@@ -119,7 +120,7 @@ def compose(path: Path, file: File) -> Settings:
             f"{path}: domains.hosted names the patient domain {patient}: set domains.patient_hosted = true instead"
         )
     check_endpoints(path, file)
-    trust = _trust(file, at, at(file.gateway.state))
+    trust = trust_options(path, file, at, at(file.gateway.state))
     check_files(path, trust)
     state = at(file.gateway.state)
     limits = file.limits
@@ -187,23 +188,3 @@ def _address(path: Path, text: str) -> str:
             f"{path}: rules.patient_initiated holds {text!r}: {invalid.public}: write addresses such as"
             " pharmacie@example.mssante.fr"
         ) from None
-
-
-def _trust(file: File, at: Any, state: Path) -> TrustOptions:
-    trust, tls = file.trust, file.tls
-    return TrustOptions(
-        ca_files=tuple(at(name) for name in trust.ca),
-        crl_files=tuple(at(name) for name in trust.crl),
-        certificate=at(tls.certificate),
-        key=at(tls.key),
-        list_file=at(trust.list),
-        list_signer=trust.list_signer,
-        list_signer_ca_files=tuple(at(name) for name in trust.list_signer_ca),
-        client_certificate=at(tls.client_certificate) if tls.client_certificate else None,
-        client_key=at(tls.client_key) if tls.client_key else None,
-        state=state / "trust",
-        crl_grace_hours=trust.crl_grace_hours,
-        test_authorities=trust.test_authorities or file.gateway.realm != "production",
-        st_is_l=trust.locality_equals_state,
-        list_alarm_hours=trust.list_alarm_hours,
-    )

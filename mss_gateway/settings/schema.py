@@ -60,12 +60,22 @@ class TrustSection(Section):
     """[trust]: authorities, revocation, trusted list."""
 
     ca: builtins.list[str] = Field(min_length=1)
-    crl: builtins.list[str] = Field(min_length=1)
+    crl: builtins.list[str] = []
+    crl_urls: builtins.list[str] = []
+    crl_every_hours: Annotated[float, Field(gt=0)] = 1.0
     crl_grace_hours: Annotated[float, Field(ge=0)] = 0.0
-    list: str
+    ocsp: Literal["off", "try", "require"] = "off"
+    ocsp_url: str = ""
+    ocsp_timeout: Seconds = 5.0
+    list: str = ""
+    list_url: str = ""
+    list_every_hours: Annotated[float, Field(gt=0)] = 4.0
     list_signer: str
     list_signer_ca: builtins.list[str] = []
     list_alarm_hours: Annotated[float, Field(gt=0)] = 24.0
+    list_max_removed: Annotated[float, Field(ge=0, le=1)] = 0.02
+    fetch_ca: builtins.list[str] = []
+    fetch_timeout: Seconds = 60.0
     locality_equals_state: bool = True
     test_authorities: bool = False
 
@@ -131,7 +141,7 @@ class RelaySection(Section):
     nameservers: builtins.list[Endpoint] = []
     routes: builtins.list[str] = []
     connections_per_domain: Count = 4
-    messages_per_connection: Count = 100
+    messages_per_connection: Count = 1000
     connect_timeout: Seconds = 30.0
     command_timeout: Seconds = 300.0
     data_timeout: Seconds = 600.0

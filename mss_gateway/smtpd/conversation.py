@@ -11,6 +11,7 @@ from mss_gateway.pipeline.login import Login
 from mss_gateway.pipeline.spool import Spool
 from mss_gateway.pipeline.transaction import PeerSession, Transaction
 from mss_gateway.ports.identity import Principal
+from mss_gateway.ports.refused import OF_TRUST
 from mss_gateway.protocol.smtp import (
     Auth,
     AuthResponse,
@@ -162,10 +163,10 @@ class Conversation:
     async def _mail(self, event: MailFrom) -> None:
         caller: Caller | Refuse | None = self._caller
         if self._options.role is Role.MTA:
-            caller = self._login.operator(self._stream)
+            caller = await self._login.operator(self._stream)
         if isinstance(caller, Refuse):
             self._intake.note_refusal(None, self._stream.host, caller.reason)
-            self._answer(caller)
+            self._answer(self._distrusted(caller, event))
             return
         if not await self._admitted():
             self._intake.note_refusal(None, self._stream.host, "login-ended")
@@ -176,7 +177,14 @@ class Conversation:
         if refuse is None:
             self._transaction = transaction
             self._started = time.monotonic()
-        self._answer(refuse)
+        self._answer(None if refuse is None else self._distrusted(refuse, event))
+
+    def _distrusted(self, refuse: Refuse, event: MailFrom | None = None) -> Refuse:
+        """The same refusal; one for a reason of trust names its session (TRU-8)."""
+        if self._options.role is not Role.MTA or refuse.reason not in OF_TRUST:
+            return refuse
+        domain = event.sender.domain if event is not None and event.sender is not None else ""
+        return self._login.refused(self._stream, refuse, helo=self._helo, domain=domain)
 
     async def _admitted(self) -> bool:
         """Whether the one logged in may go on: a suspended or closed box, or a new password, ends it (BAL-5)."""
@@ -222,6 +230,6 @@ class Conversation:
         outcome = await self._intake.message(transaction, spool)
         self._transaction = None
         if isinstance(outcome, Refuse):
-            self._core.reply(Reply.of(outcome))
+            self._core.reply(Reply.of(self._distrusted(outcome)))
         else:
             self._core.reply(Reply(250, "2.0.0", f"Stored as {outcome.id}"))

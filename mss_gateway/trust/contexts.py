@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from mss_gateway.net.alert import AlertingObject
+from mss_gateway.net.alert import overhear
 
 from .anchors import read_file
 from .refusals import TrustProblem
@@ -60,6 +60,22 @@ def outbound_context(files: TlsFiles, ca_pem: str, crl_pem: str | None) -> ssl.S
     return context
 
 
+def probing_context(files: TlsFiles, *, lenient: bool = False) -> ssl.SSLContext:
+    """To look at a server whose certificate may be bad: nothing is verified, so nothing may be sent over it (TRU-8).
+
+    Otherwise as `outbound_context`; a `lenient` one takes any version and suite, and shows no certificate of ours.
+    Raises `TrustProblem`.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if lenient else _context(ssl.PROTOCOL_TLS_CLIENT, files)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if lenient:
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        overhear(context)
+    return context
+
+
 def _context(protocol: int, files: TlsFiles) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -69,7 +85,7 @@ def _context(protocol: int, files: TlsFiles) -> ssl.SSLContext:
     )
     if protocol == ssl.PROTOCOL_TLS_SERVER:
         context.num_tickets = 0
-        context.sslobject_class = AlertingObject
+    overhear(context)
     for path in (files.certificate, files.key):
         read_file(path)  # OpenSSL's own error names no file
     try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from mss_gateway.base.errors import InvalidValue
@@ -27,7 +28,8 @@ class TrustedList:
     """A verified list. `domains` maps a domain to the DN keys that may speak for it, `by_dn` the reverse.
 
     `names` gives a DN's text as published, by key; `unreadable` counts entries that were left out because
-    their domain or DN could not be read; `digest` is SHA-256 of the file, in hexadecimal.
+    their domain or DN could not be read; `digest` is SHA-256 of the file, in hexadecimal; `signer` is the
+    certificate (DER) that signed it.
     """
 
     generated_at: datetime
@@ -37,6 +39,7 @@ class TrustedList:
     names: Mapping[str, str] = field(repr=False)
     entries: int
     unreadable: int = 0
+    signer: bytes = field(default=b"", repr=False)
 
     def knows(self, domain: str) -> bool:
         """True when the domain (lower-case A-label form) is on the list."""
@@ -59,6 +62,10 @@ class TrustedList:
         return (now - self.generated_at).total_seconds() / 3600
 
 
+NO_LIST = TrustedList(datetime.fromtimestamp(0, UTC), "", {}, {}, {}, 0)
+"""Before the first list: nobody is trusted."""
+
+
 def load_list(
     data: bytes,
     signer: ListSigner,
@@ -78,8 +85,8 @@ def load_list(
         )
     root = _parsed(data)
     _check_frame(root)
-    content = verify_signature(root, signer, now)
-    return _read(content, data, now, held, st_is_l)
+    content, certificate = verify_signature(root, signer, now)
+    return replace(_read(content, data, now, held, st_is_l), signer=certificate.public_bytes(Encoding.DER))
 
 
 def _parsed(data: bytes) -> etree._Element:

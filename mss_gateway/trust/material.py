@@ -15,6 +15,7 @@ from .contexts import (
     outbound_context,
     own_certificate,
 )
+from .fetched import FetchedCrls
 from .options import TrustOptions
 from .peer import PeerBook
 from .refusals import TrustProblem
@@ -25,10 +26,11 @@ EXPIRY_WARNING = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something an operator should look at; the gateway goes on meanwhile."""
+    """Something an operator should look at; the gateway goes on meanwhile. `about` tells two of one reason apart."""
 
     reason: str
     sentence: str
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,14 @@ def own_files(options: TrustOptions) -> tuple[TlsFiles, TlsFiles]:
     return mta, TlsFiles(options.client_certificate or mta.certificate, options.client_key or mta.key)
 
 
-def read_material(options: TrustOptions, before: Material | None, now: float) -> Material:
+def read_material(
+    options: TrustOptions, before: Material | None, now: float, fetched: FetchedCrls
+) -> Material:
     """Read every file of the options; raises `TrustProblem`. CRLs of `before` stay unless newer ones came."""
     anchors = load_anchors(options.ca_files, test_authorities=options.test_authorities)
-    crls = load_revocation(options.crl_files, anchors, before.crls if before else None)
+    crls = load_revocation(
+        options.crl_files, anchors, before.crls if before else None, fetched.usable(anchors)
+    )
     peers = PeerBook(anchors, min_rsa_bits=options.min_rsa_bits, st_is_l=options.st_is_l)
     return compose(options, anchors, crls, peers, now)
 
@@ -74,7 +80,7 @@ def compose(
     mta_files, client_files = own_files(options)
     grace = options.crl_grace_hours * 3600
     ends = [one.next_update.timestamp() for one in crls.by_issuer.values()]
-    in_grace = grace > 0 and any(now > end for end in ends) and all(now <= end + grace for end in ends)
+    in_grace = any(end < now <= end + grace for end in ends)
     turns = [at for end in ends for at in (end, end + grace) if at > now]
     ca, crl = anchors.pem, None if in_grace else crls.pem
     mta = mta_server_context(mta_files, ca, crl)
@@ -95,24 +101,24 @@ def material_alarms(options: TrustOptions, material: Material, now: datetime) ->
     for one in material.crls.by_issuer.values():
         if one.next_update < now:
             issuer = one.issuer.rfc4514_string()
-            found.append(Alarm("crl-stale", f"the CRL of {issuer} is out of date: fetch it again"))
+            found.append(Alarm("crl-stale", f"the CRL of {issuer} is out of date: fetch it again", issuer))
     for files in dict.fromkeys(own_files(options)):
         found.extend(_own_alarms(files, now))
     return found
 
 
 def _own_alarms(files: TlsFiles, now: datetime) -> list[Alarm]:
+    where = str(files.certificate)
     try:
         certificate = own_certificate(files)
     except TrustProblem as problem:
-        return [Alarm(problem.reason, problem.sentence)]
+        return [Alarm(problem.reason, problem.sentence, where)]
     until = certificate.not_valid_after_utc
     if until < now:
-        return [Alarm("own-expired", f"{files.certificate}: our certificate has expired: renew it")]
+        return [Alarm("own-expired", f"{files.certificate}: our certificate has expired: renew it", where)]
     if until < now + EXPIRY_WARNING:
-        return [
-            Alarm("own-expiring", f"{files.certificate}: our certificate ends on {until:%Y-%m-%d}: renew it")
-        ]
+        sentence = f"{files.certificate}: our certificate ends on {until:%Y-%m-%d}: renew it"
+        return [Alarm("own-expiring", sentence, where)]
     return []
 
 
@@ -124,7 +130,7 @@ def stamps(options: TrustOptions) -> tuple[tuple[int, int, int], ...]:
         *options.crl_files,
         *options.list_signer_ca_files,
         *(mta.certificate, mta.key, client.certificate, client.key),
-        options.list_file,
+        *([options.list_file] if options.list_file is not None else []),
     )
     return tuple(_stamp(path) for path in paths)
 

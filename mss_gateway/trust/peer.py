@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -95,8 +96,8 @@ class PeerBook:
                 _emails(certificate),
             )
             usages = _usages(certificate)
-            weak = _weak(certificate, self._min_rsa_bits)
-            unfit = not _may_sign(certificate)
+            weak = is_weak(certificate, self._min_rsa_bits)
+            unfit = not may_sign(certificate)
         except (ValueError, TypeError, InvalidValue, UnsupportedAlgorithm):
             return Analysis(None, (), None, None, None, "certificate-malformed")
         chain = self._anchors.path(certificate)
@@ -113,8 +114,12 @@ def check_peer(
     crls: RevocationLists,
     now: datetime,
     grace_hours: float,
+    status: Callable[[Analysis], str | None] | None = None,
 ) -> str | None:
-    """Return the slug for which a peer is refused now, or None. The DN is not looked at (TRU-4 is apart)."""
+    """Return the slug for which a peer is refused now, or None. The DN is not looked at (TRU-4 is apart).
+
+    `status` tells what the issuer's responder has said: it can only add to the CRLs, never overrule them.
+    """
     if known.flaw:
         return known.flaw
     if known.valid_from is None or known.valid_until is None:
@@ -125,7 +130,10 @@ def check_peer(
         return "certificate-expired"
     if known.usages is not None and usage not in known.usages:
         return "wrong-usage"
-    return crls.check(known.chain, now, grace_hours)
+    said = status(known) if status is not None else None
+    if said == "certificate-revoked":
+        return said  # more telling than a CRL out of date
+    return crls.check(known.chain, now, grace_hours) or said
 
 
 def _emails(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -145,15 +153,16 @@ def _usages(certificate: x509.Certificate) -> frozenset[ObjectIdentifier] | None
     return found
 
 
-def _may_sign(certificate: x509.Certificate) -> bool:
-    """True when keyUsage allows TLS with ECDHE: a signature; absent means everything (RFC 5280, 4.2.1.3)."""
+def may_sign(certificate: x509.Certificate) -> bool:
+    """True when keyUsage allows signatures, which TLS with ECDHE needs; absent means all (RFC 5280, 4.2.1.3)."""
     try:
         return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
     except x509.ExtensionNotFound:
         return True
 
 
-def _weak(certificate: x509.Certificate, min_rsa_bits: int) -> bool:
+def is_weak(certificate: x509.Certificate, min_rsa_bits: int) -> bool:
+    """True when the key or the signature of a certificate is too weak to be believed."""
     algorithm = certificate.signature_hash_algorithm
     if algorithm is not None and algorithm.name in _WEAK_HASHES:
         return True

@@ -21,6 +21,10 @@ SENTENCES = {
     " use RSA of 2048 bits or more, or EC P-256, with SHA-256",
     "crl-stale": "the revocation list of the issuer is out of date: fetch a current CRL",
     "crl-missing": "no revocation list of the issuer is at hand: fetch its CRL",
+    "certificate-unknown": "the OCSP responder of the issuer does not know the certificate:"
+    " have the issuer register it, or have it issued again",
+    "ocsp-unavailable": "whether the certificate is revoked cannot be learnt now:"
+    " the OCSP responder of its issuer gives no usable answer; try again later",
     "dn-not-listed": "the DN of the certificate is not listed for this domain: have the trusted list corrected",
     "tls-version": "TLS 1.2 or later is required",
     "tls-no-cipher": "no common cipher suite: offer ECDHE with AES-GCM or ChaCha20-Poly1305",
@@ -29,6 +33,8 @@ SENTENCES = {
     "tls-failed": "the TLS handshake failed",
 }
 """Reason slug → what it means and what the peer's operator can do about it."""
+
+_PASSING = frozenset({"ocsp-unavailable"})
 
 
 class TrustProblem(GatewayError):
@@ -45,8 +51,13 @@ class ListRefused(TrustProblem):
 
 
 def refuse(reason: str) -> Refuse:
-    """The SMTP refusal of a peer for one of the slugs of `SENTENCES` (TRU-1)."""
-    return Refuse(550, "5.7.1", SENTENCES[reason], reason)
+    """The SMTP refusal of a peer for one of the slugs of `SENTENCES` (TRU-1).
+
+    Permanent, but for what is no fault of the peer and passes: 4.7.5, "necessary information is not available"
+    (RFC 3463 section 3.8).
+    """
+    code, status = (451, "4.7.5") if reason in _PASSING else (550, "5.7.1")
+    return Refuse(code, status, SENTENCES[reason], reason)
 
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h; the numbers are part of its stable interface.

@@ -26,6 +26,7 @@ class RevocationList:
     next_update: datetime
     serials: frozenset[int]
     pem: str
+    source: str = ""  # the file or the address that gave it
 
 
 class RevocationLists:
@@ -70,9 +71,12 @@ class RevocationLists:
 
 
 def load_revocation(
-    paths: Iterable[Path], anchors: Anchors, held: RevocationLists | None = None
+    paths: Iterable[Path],
+    anchors: Anchors,
+    held: RevocationLists | None = None,
+    fetched: Iterable[RevocationList] = (),
 ) -> RevocationLists:
-    """Read CRL files (PEM, several in one file, or DER); of each issuer the newest counts.
+    """Read CRL files (PEM, several in one file, or DER); of each issuer the newest counts, `fetched` ones included.
 
     A CRL older than the one in force (`held`) does not replace it. Raises `TrustProblem` when a file cannot
     be read or a CRL is not signed by a configured authority.
@@ -80,16 +84,20 @@ def load_revocation(
     newest: dict[x509.Name, RevocationList] = dict(held.by_issuer) if held else {}
     # An authority that is no longer configured takes its list with it.
     newest = {issuer: one for issuer, one in newest.items() if anchors.issuers(issuer)}
-    for path in paths:
-        for block in _blocks(path, read_file(path)):
-            one = _read(path, block, anchors)
-            before = newest.get(one.issuer)
-            if before is None or one.this_update >= before.this_update:
-                newest[one.issuer] = one
+    files = [one for path in paths for one in read_crls(str(path), read_file(path), anchors)]
+    for one in (*fetched, *files):
+        before = newest.get(one.issuer)
+        if before is None or one.this_update >= before.this_update:
+            newest[one.issuer] = one
     return RevocationLists(newest)
 
 
-def _blocks(path: Path, data: bytes) -> list[bytes]:
+def read_crls(source: str, data: bytes, anchors: Anchors) -> list[RevocationList]:
+    """Read what a file or an address gave; raises `TrustProblem` naming it unless every CRL in it is genuine."""
+    return [_read(source, block, anchors) for block in _blocks(source, data)]
+
+
+def _blocks(source: str, data: bytes) -> list[bytes]:
     if _BEGIN not in data:
         return [data]
     blocks = []
@@ -97,29 +105,49 @@ def _blocks(path: Path, data: bytes) -> list[bytes]:
     while at >= 0:
         end = data.find(_END, at)
         if end < 0:
-            raise TrustProblem("crl-malformed", f"{path}: a CRL is cut short: fetch it again")
+            raise TrustProblem("crl-malformed", f"{source}: a CRL is cut short: fetch it again")
         blocks.append(data[at : end + len(_END)] + b"\n")
         at = data.find(_BEGIN, end)
     return blocks
 
 
-def _read(path: Path, block: bytes, anchors: Anchors) -> RevocationList:
+def _read(source: str, block: bytes, anchors: Anchors) -> RevocationList:
     try:
         load = x509.load_pem_x509_crl if block.startswith(_BEGIN) else x509.load_der_x509_crl
         crl = load(block)
         issuer, this_update = crl.issuer, crl.last_update_utc
         serials = frozenset(entry.serial_number for entry in crl)
         next_update = crl.next_update_utc or this_update
-    except (ValueError, TypeError):
-        raise TrustProblem("crl-malformed", f"{path}: not a CRL: fetch it again") from None
+        partial = _is_partial(crl)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise TrustProblem("crl-malformed", f"{source}: not a CRL: fetch it again") from None
     if not any(_signed(crl, authority) for authority in anchors.issuers(issuer)):
         raise TrustProblem(
             "crl-foreign",
-            f"{path}: the CRL of {issuer.rfc4514_string()} is not signed by a configured authority:"
-            " fetch it again, or remove it from crl_files",
+            f"{source}: the CRL of {issuer.rfc4514_string()} is not signed by a configured authority:"
+            " fetch it again, or remove it from trust.crl and trust.crl_urls",
+        )
+    if partial:
+        raise TrustProblem(
+            "crl-partial",
+            f"{source}: the CRL of {issuer.rfc4514_string()} names only some of the revoked certificates:"
+            " fetch the complete one",
         )
     pem = crl.public_bytes(Encoding.PEM).decode("ascii")
-    return RevocationList(issuer, this_update, next_update.astimezone(UTC), serials, pem)
+    return RevocationList(issuer, this_update, next_update.astimezone(UTC), serials, pem, source)
+
+
+def _is_partial(crl: x509.CertificateRevocationList) -> bool:
+    """True for a delta, or for some reasons or attribute certificates only (RFC 5280, sections 5.2.4 and 5.2.5)."""
+    for extension in crl.extensions:
+        value = extension.value
+        if isinstance(value, x509.DeltaCRLIndicator):
+            return True
+        if isinstance(value, x509.IssuingDistributionPoint) and (
+            value.indirect_crl or value.only_contains_attribute_certs or value.only_some_reasons
+        ):
+            return True
+    return False
 
 
 def _signed(crl: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:

@@ -38,9 +38,16 @@ class ListSigner:
     st_is_l: bool = True
     at: datetime | None = None
 
+    def revoked(self, certificate: bytes) -> bool:
+        """True when a signer's certificate (DER), or its issuer, is on a CRL by now."""
+        chain = self.anchors.path(x509.load_der_x509_certificate(certificate))
+        return chain is not None and self.crls.revoked(chain)
 
-def verify_signature(root: etree._Element, signer: ListSigner, now: datetime) -> etree._Element:
-    """Return the signed content as a new tree without its signature; raises `ListRefused`.
+
+def verify_signature(
+    root: etree._Element, signer: ListSigner, now: datetime
+) -> tuple[etree._Element, x509.Certificate]:
+    """Return the signed content as a new tree without its signature, and who signed; raises `ListRefused`.
 
     Only what comes back is covered by the signature: a wrapped or added part is either in the digest
     or not in the result.
@@ -70,7 +77,7 @@ def verify_signature(root: etree._Element, signer: ListSigner, now: datetime) ->
         ) from None
     if isinstance(result, list) or result.signed_xml is None or result.signed_xml.tag != root.tag:
         raise ListRefused("list-signature", "the signature does not cover the whole trusted list")
-    return result.signed_xml
+    return result.signed_xml, certificate
 
 
 def _check_form(signature: etree._Element) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.ports.mailboxes import Viewer
+from mss_gateway.ports.queue import Selection
 from mss_gateway.ports.records import (
     ChannelChange,
     ChannelGuard,
@@ -55,13 +56,13 @@ async def test_everything_of_a_delivery_is_there_after_one_accept(store: Store) 
     for place in placed:
         assert place.folder_id == await inbox(store, place.box_id)
         assert await is_whole(store, place.folder_id, place.uid, new.digest)
-    (queued,) = await store.outbox()
+    (queued,) = await store.queued(Selection())
     assert (queued.recipient, queued.domain, queued.state) == (
         "dr.durand@clinique.example",
         "clinique.example",
         "waiting",
     )
-    assert await store.outbox("autre.example") == []
+    assert await store.queued(Selection(domain="autre.example")) == []
     assert await store.channel(PATIENT, BAL) == ChannelFacts(ChannelState.OPEN, 1)
     assert [line.event for line in await store.trace(new.message_id)] == ["accepted"]
 

@@ -13,6 +13,7 @@ import pytest
 from mss_gateway.mail.address import parse_address
 from mss_gateway.mail.envelope import Notify, Recipient
 from mss_gateway.ports.outbox import Claimed, Lease, Share
+from mss_gateway.ports.queue import EVERYTHING
 from mss_gateway.ports.records import Delivery, NewBody, OutboxEntry, Part, Settled
 from mss_gateway.ports.store import StaleLease, Store, StoreError
 from tests.support.store import NOW, BackEnd, add_box, body, delivery, trace_line
@@ -81,7 +82,7 @@ async def test_a_letter_is_claimed_with_all_that_the_courier_needs(store: Store)
     assert await store.read_text(nord.body_id, 0, 9000) == b"x" * 5000
     first = nord.rows[0]
     assert (first.attempts, first.queued_at, first.warned, first.uncertain) == (1, NOW, False, 0)
-    assert {row.state for row in await store.outbox()} == {"leased"}
+    assert {row.state for row in await store.queued(EVERYTHING)} == {"leased"}
 
 
 @pytest.mark.req("QUE-1")
@@ -105,7 +106,7 @@ async def test_what_is_leased_is_not_claimed_again_before_the_lease_runs_out(sto
     with pytest.raises(StaleLease):
         await store.accept(ended([old]))
     await store.accept(ended([new]))
-    assert await store.outbox() == []
+    assert await store.queued(EVERYTHING) == []
 
 
 @pytest.mark.req("QUE-1")
@@ -120,7 +121,7 @@ async def test_a_stale_settlement_changes_nothing_at_all(store: Store) -> None:
     )
     with pytest.raises(StaleLease):
         await store.accept(report)
-    assert [row.domain for row in await store.outbox()] == [held.domain]
+    assert [row.domain for row in await store.queued(EVERYTHING)] == [held.domain]
     assert await store.trace("<report@hopital.example>") == []
     for rows in ((Settled(held.rows[0].id, "", "sent"),), (Settled(held.rows[0].id, "", "waiting"),)):
         with pytest.raises(StaleLease):
@@ -144,7 +145,7 @@ async def test_what_waits_comes_back_at_its_time_with_what_was_learned(store: St
     await store.accept(delivery(body(), outbox=["a@nord.example"]))
     (letter,) = await store.claim(lease(), everything())
     await store.accept(waiting(letter, NOW + 100, warned=True, uncertain=True))
-    (row,) = await store.outbox()
+    (row,) = await store.queued(EVERYTHING)
     assert (row.state, row.uncertain, row.attempts) == ("uncertain", 1, 1)
     assert (row.next_attempt, row.last_error) == (NOW + 100, "peer-temporary: 451")
     assert await store.next_due() == NOW + 100
@@ -152,7 +153,7 @@ async def test_what_waits_comes_back_at_its_time_with_what_was_learned(store: St
     (again,) = await store.claim(lease(NOW + 100), everything())
     assert (again.rows[0].warned, again.rows[0].uncertain, again.rows[0].attempts) == (True, 1, 2)
     await store.accept(waiting(again, NOW + 200))
-    assert [(row.state, row.uncertain) for row in await store.outbox()] == [("uncertain", 1)]
+    assert [(row.state, row.uncertain) for row in await store.queued(EVERYTHING)] == [("uncertain", 1)]
     (last,) = await store.claim(lease(NOW + 200), everything())
     assert last.rows[0].warned
 
@@ -211,7 +212,9 @@ async def test_leases_of_a_former_run_are_void(back_end: BackEnd, tmp_path: Path
             "a@nord.example",
         )
         assert await store.void_leases(NOW + 5) == []
-        assert sorted((row.state, row.uncertain, row.last_error) for row in await store.outbox()) == [
+        assert sorted(
+            (row.state, row.uncertain, row.last_error) for row in await store.queued(EVERYTHING)
+        ) == [
             ("uncertain", 1, "interrupted"),
             ("waiting", 0, ""),
         ]

@@ -13,6 +13,7 @@ from mss_gateway.dev.handout import Account
 from mss_gateway.mail.mdn import build_mdn
 from mss_gateway.pipeline import closing as closing_room
 from mss_gateway.pipeline import receipts as receipt_room
+from mss_gateway.ports.queue import EVERYTHING
 from mss_gateway.ports.records import TraceLine
 from mss_gateway.storage.sqlite import SqliteStore
 from tests.support.attacks import holding, note, operate, said
@@ -85,7 +86,7 @@ def test_a_receipt_for_a_mailbox_that_has_gone_ends_here(served: Served) -> None
     reader.ok("FETCH * (BODY[])")
     reader.close()
     assert served.call(within(5, served, 0)) == 0
-    assert served.call(served.parts.store.outbox()) == []
+    assert served.call(served.parts.store.queued(EVERYTHING)) == []
     lines = served.call(served.parts.store.trace("<fort@x.example>", 50))
     assert [line.detail["reason"] for line in lines if line.event == "report-withheld"] == ["sender-gone"]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mss_gateway.ports.queue import EVERYTHING
 from mss_gateway.ports.records import TraceLine
 from tests.pipeline.test_exchange import messages
 from tests.support.doors import Served
@@ -160,14 +161,14 @@ def test_a_bounce_of_a_bounce_ends_with_a_line(door: Served) -> None:
         b"--b\r\n\r\nNon remis.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
         b"Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; x@y\r\nAction: failed\r\nStatus: 5.1.1\r\n--b--\r\n"
     )
-    before = len(door.call(door.parts.store.outbox()))
+    before = len(door.call(door.parts.store.queued(EVERYTHING)))
     wire = door.operator()
     wire.envelope("", closed)
     assert wire.data(letter(SENDER, closed, message_id=message_id, more=more, text=text)).startswith("250")
     wire.close()
     (found,) = lines(door, lambda line: line.event == "discarded" and line.message_id == message_id)
     assert found.detail["reason"] == "report-to-closed-patient"
-    assert len(door.call(door.parts.store.outbox())) == before
+    assert len(door.call(door.parts.store.queued(EVERYTHING))) == before
 
 
 @pytest.mark.req("RCP-3", "AUD-2")

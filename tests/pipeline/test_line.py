@@ -10,6 +10,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from mss_gateway.ports.queue import EVERYTHING
 from mss_gateway.ports.records import Queued
 from mss_gateway.rules.facts import BoxState, ChannelState
 from tests.support.doors import Served
@@ -42,7 +43,7 @@ def submit(served: Served, kind: str, recipient: str, octets: bytes, sender: str
 
 def outbox(served: Served) -> list[Queued]:
     """The rows that wait for relay."""
-    rows: list[Queued] = served.call(served.parts.store.outbox())
+    rows: list[Queued] = served.call(served.parts.store.queued(EVERYTHING))
     return rows
 
 

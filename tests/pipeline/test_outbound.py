@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from mss_gateway.mail.envelope import Notify
+from mss_gateway.ports.queue import EVERYTHING
 from mss_gateway.ports.relay import Fate, Letter, Outcome
 from mss_gateway.ports.store import Store
 from mss_gateway.rules.facts import BoxState
@@ -136,14 +137,14 @@ async def test_a_message_that_waits_is_reported_late_and_given_up_in_the_end(lin
     new = await line.queue("a@nord.example")
     (row,) = await line.quiet()
     waits = []
-    while (rows := await line.store.outbox()) and line.hands.at < NOW + 5 * DAY:
+    while (rows := await line.store.queued(EVERYTHING)) and line.hands.at < NOW + 5 * DAY:
         (row,) = rows
         waits.append(row.next_attempt - line.hands.at)
         await line.pass_time(row.next_attempt - line.hands.at)
     assert waits[:6] == [60, 120, 240, 480, 960, 1920]
     assert max(waits) <= HOUR
     assert line.hands.at == NOW + 5 * DAY
-    assert await line.store.outbox() == []
+    assert await line.store.queued(EVERYTHING) == []
     late, failed = await line.reports()
     assert late["Date"].datetime.timestamp() == NOW + 4 * HOUR
     assert "attend depuis 4 heures" in human(late)

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from mss_gateway.pipeline import outbound as module
+from mss_gateway.pipeline import ledger as module
 from mss_gateway.pipeline.outbound import OutboundOptions
+from mss_gateway.ports.queue import EVERYTHING, Selection
 from mss_gateway.ports.records import Delivery
 from mss_gateway.ports.relay import Fate, Letter, Outcome
 from mss_gateway.ports.store import Store, StoreFull
@@ -47,12 +48,12 @@ async def test_one_hanging_domain_delays_no_other(store: Store) -> None:
             await line.queue(f"b{turn}@sud.example")
 
         async def through() -> bool:
-            return not await store.outbox("sud.example")
+            return not await store.queued(Selection(domain="sud.example"))
 
         await until(through)
         assert line.courier.most["nord.example"] == 5
         assert line.courier.most["sud.example"] <= 5
-        assert len(await store.outbox("nord.example")) == 20
+        assert len(await store.queued(Selection(domain="nord.example"))) == 20
 
 
 @pytest.mark.req("QUE-2")
@@ -91,7 +92,7 @@ async def test_a_dead_domain_is_asked_with_one_letter_for_all(store: Store) -> N
         first = len(line.courier.carried)
         assert first <= 5
         for wait in (60, 120, 240, 480):
-            (at,) = {row.next_attempt for row in await store.outbox()}
+            (at,) = {row.next_attempt for row in await store.queued(EVERYTHING)}
             assert at - line.hands.at == wait
             rows = await line.pass_time(at - line.hands.at)
             assert len(rows) == 100
@@ -162,7 +163,7 @@ class CountingStore:
 async def test_nothing_is_asked_while_nothing_is_due(store: Store) -> None:
     """Neither when the outbox is empty nor when all of it waits for later."""
     counting = CountingStore(store)
-    async with running(counting) as line:  # type: ignore[arg-type]
+    async with running(counting) as line:
         line.courier.to("nord.example", always(Fate.TRY_LATER))
         await line.queue(*(f"a{n}@nord.example" for n in range(30)))
         await line.quiet()
@@ -183,7 +184,7 @@ async def test_what_is_due_wakes_the_line_by_itself(store: Store) -> None:
         line.hands.at += 0.2  # the line does not hear of it: its own timer has to bring it back
 
         async def gone() -> bool:
-            return not await store.outbox()
+            return not await store.queued(EVERYTHING)
 
         await until(gone)
 
@@ -233,7 +234,7 @@ async def test_an_outcome_that_cannot_be_written_is_kept_until_it_can(
     """A full disk after the peer's 250 must not send the message twice, even when the lease runs out meanwhile."""
     monkeypatch.setattr(module, "PAUSE_FIRST", 0.05)
     failing = FailingStore(store)
-    async with running(failing) as line:  # type: ignore[arg-type]
+    async with running(failing) as line:
         failing.failures = 3
         await line.queue("a@nord.example")
 
@@ -261,7 +262,7 @@ async def test_a_long_attempt_keeps_its_lease(store: Store) -> None:
         await line.queue("a@nord.example")
 
         async def renewed() -> bool:
-            rows = await store.outbox()
+            rows = await store.queued(EVERYTHING)
             return bool(rows) and rows[0].next_attempt > NOW + 1
 
         for _ in range(8):
@@ -296,7 +297,7 @@ async def test_a_lost_lease_ends_the_attempt(store: Store) -> None:
         await until(leased)
         await store.void_leases(NOW + HOUR)
         await cancelled.wait()
-        assert [row.state for row in await store.outbox()] == ["uncertain"]
+        assert [row.state for row in await store.queued(EVERYTHING)] == ["uncertain"]
 
 
 @pytest.mark.req("QUE-1")
@@ -315,7 +316,7 @@ async def test_a_drain_lets_attempts_under_way_come_to_their_end(store: Store) -
             return len(line.courier.carried) == 2
 
         await until(begun)
-    assert await store.outbox() == []
+    assert await store.queued(EVERYTHING) == []
 
 
 @pytest.mark.req("QUE-1")
@@ -334,10 +335,10 @@ async def test_a_crash_after_the_peers_250_is_the_only_way_to_send_twice(store: 
         await taken.wait()
 
         async def other_is_through() -> bool:
-            return not await store.outbox("sud.example")
+            return not await store.queued(Selection(domain="sud.example"))
 
         await until(other_is_through)
-    assert [(row.state, row.uncertain) for row in await store.outbox()] == [("leased", 0)]
+    assert [(row.state, row.uncertain) for row in await store.queued(EVERYTHING)] == [("leased", 0)]
     courier.to("nord.example", always(Fate.TRY_LATER))
     async with running(store, courier) as line:  # the clock has not moved: nobody waits for the old lease
         (row,) = await line.quiet()
@@ -379,7 +380,7 @@ async def test_kill_9_loses_nothing_and_repeats_only_what_was_under_way(tmp_path
     for _ in range(4):
         reached.update(_killed_while_carrying(folder, random.uniform(0.05, 0.4)))
         async with opened(folder) as store:
-            leased.update(row.recipient for row in await store.outbox() if row.state == "leased")
+            leased.update(row.recipient for row in await store.queued(EVERYTHING) if row.state == "leased")
     async with opened(folder) as store, running(store) as line:
         assert await line.quiet() == []
         reached.update(line.courier.reached)

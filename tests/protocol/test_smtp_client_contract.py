@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mss_gateway.base.errors import InvalidValue
 from mss_gateway.protocol.smtp import ContentSurvey, MessageAnswered, ReplyLimits, ServerConfig
 from mss_gateway.protocol.smtp.client_content import ContentWriter
 from tests.support.smtp_client import PLAIN, A, B, BackToBack, Talk, wish
@@ -121,6 +122,35 @@ def test_binary_content_travels_by_bdat(content: bytes, places: list[int]) -> No
     bare = content.count(b"\r") != pairs or content.count(b"\n") != pairs
     assert survey.binary == (bare or b"\0" in content)
     assert survey.eight_bit == (not content.isascii())
+
+
+ENDS = st.lists(
+    st.sampled_from([b"\r", b"\n", b"\r\n", b"\n\r", b".", b"a", b"\0", b"\xff"]), max_size=14
+).map(b"".join)
+
+
+@pytest.mark.req("RTE-7")
+@settings(max_examples=300, deadline=None)
+@given(ENDS, CUTS, st.booleans())
+def test_every_bare_line_end_is_seen_wherever_the_pieces_end(
+    content: bytes, places: list[int], stuff: bool
+) -> None:
+    """By the survey before and by the writer while sending, exactly as a plain search finds it."""
+    bare = b"\r" in (rest := content.replace(b"\r\n", b"")) or b"\n" in rest
+    writer = ContentWriter(stuff=stuff)
+    refused = False
+    try:
+        for piece in cut(content, places):
+            writer.write(piece)
+        writer.end()
+    except InvalidValue:
+        refused = True
+    assert refused == bare
+    survey = ContentSurvey()
+    for piece in cut(content, places):
+        survey.add(piece)
+    survey.end()
+    assert survey.binary == (bare or b"\0" in content)
 
 
 @settings(max_examples=100, deadline=None)

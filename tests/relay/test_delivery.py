@@ -217,6 +217,29 @@ async def test_a_fault_of_the_store_goes_through_and_delivers_nothing(world: Wor
     assert hooks.mail == []
 
 
+@pytest.mark.req("QUE-1")
+async def test_a_fault_of_the_store_between_transactions_forgets_no_outcome(world: World) -> None:
+    """Those who have it keep their `SENT`; only the others are tried again."""
+    text, reads = b"x" * 98 + b"\r\n", 0
+
+    async def read(offset: int, size: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        if reads > 5:  # the survey, and the first transaction
+            raise OSError("disk")
+        return (text * 3000)[offset : offset + size]
+
+    hooks = Neighbour()
+    given = replace(letter(b"", "a", "b", "c"), text_size=3000 * len(text), read_text=read)
+    async with (
+        neighbour(world, hooks, data_size_limit=None) as port,
+        courier(world, options(port), recipients=2) as ours,
+    ):
+        told = brief(await ours.deliver(given))
+    assert told == [SENT, SENT, (Fate.TRY_LATER, "letter-incomplete", "4.3.0")]
+    assert [mail[1] for mail in hooks.mail] == [[f"a@{FOREIGN}", f"b@{FOREIGN}"]]
+
+
 @pytest.mark.req("RCP-1")
 @pytest.mark.parametrize("keywords", [(), ("DSN",)])
 async def test_whether_the_peer_promised_reports_is_told(world: World, keywords: tuple[str, ...]) -> None:
@@ -276,9 +299,12 @@ def test_under_uvloop_as_well(world: World) -> None:
     hooks = Neighbour()
 
     async def run() -> None:
-        async with neighbour(world, hooks) as port, courier(world, options(port)) as ours:
-            for _ in range(3):
-                assert brief(await ours.deliver(letter())) == [SENT]
+        async with (
+            neighbour(world, hooks, data_size_limit=None) as port,
+            courier(world, options(port)) as ours,
+        ):
+            for text in (b"bonjour\r\n", (b"x" * 98 + b"\r\n") * 9000, b"bonjour\r\n"):
+                assert brief(await ours.deliver(letter(text))) == [SENT]
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())

@@ -17,6 +17,7 @@ import uvloop
 from mss_gateway.dev.listing import Entry
 from mss_gateway.ports.relay import Fate, Outcome
 from mss_gateway.relay.courier import RelayCourier
+from mss_gateway.trust.refused import RefusedBook
 from tests.support.pki import CLIENT_ONLY, Issued, Pki, Subject, new_pki, self_signed
 from tests.support.relay import (
     Neighbour,
@@ -205,7 +206,7 @@ def test_an_alert_after_the_handshake_tells_its_reason(world: World) -> None:
             assert (outcome.fate, outcome.reason) == (Fate.TRY_LATER, "issuer-unknown")
             assert "its verdict on ours" in outcome.text
 
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     with listening:
         asyncio.run(run())
@@ -286,6 +287,60 @@ async def test_a_refusal_of_the_sender_for_a_trust_reason_is_tried_again(
         assert only(await ours.deliver(letter())) == expected
         assert only(await ours.deliver(letter()))[0] is Fate.SENT
         assert served.connections == 1
+
+
+@pytest.mark.req("TRU-5")
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            "554 5.7.1 <mx.test[127.0.0.1]>: Client certificate rejected: not known here",
+            (Fate.TRY_LATER, "peer-distrusts-us", "4.7.1"),
+        ),
+        (
+            "554 5.7.1 <unknown[127.0.0.1]>: Client host rejected: Access denied",
+            (Fate.TRY_LATER, "peer-distrusts-us", "4.7.1"),
+        ),
+        ("550 5.7.1 this doctor takes no mail", (Fate.FAILED, "peer-refused", "5.7.1")),
+        ("550 5.1.1 no such client host", (Fate.FAILED, "peer-refused", "5.1.1")),
+    ],
+)
+async def test_a_recipient_refused_for_our_certificate_is_tried_again(
+    world: World, answer: str, expected: tuple[Fate, str, str]
+) -> None:
+    """Postfix judges a client when it knows a recipient; any other security refusal of a recipient is final."""
+
+    async def play(script: Script) -> None:
+        await script.welcome()
+        await script.hear("MAIL")
+        await script.say("250 OK")
+        await script.hear("RCPT")
+        await script.say(answer)
+        await script.hear("RSET")
+        await script.say("250 OK")
+        await script.reader.read()
+
+    async with scripted(world, play) as served, courier(world, options(served.port)) as ours:
+        assert only(await ours.deliver(letter())) == expected
+
+
+@pytest.mark.req("TRU-5", "TRU-8")
+async def test_a_server_that_is_not_trusted_is_kept_for_explaining(world: World, tmp_path: Path) -> None:
+    """The reason of the queue names the session, and the session holds the certificate that was shown."""
+    book = RefusedBook(tmp_path / "refused")
+    hooks = Neighbour()
+    issued = world.pki.organisations.issue(THEIRS)
+    world.put_crls([issued])
+    async with neighbour(world, hooks, issued=issued) as port:
+        ours = RelayCourier(options(port), world.trust(), book)
+        (outcome,) = await ours.deliver(letter())
+        await ours.close()
+    (session,) = book.latest(10)
+    assert f"(session {session.id})" in outcome.text
+    told = session.refusal
+    assert (told.direction, told.reason, told.domain) == ("outbound", "certificate-revoked", FOREIGN)
+    assert told.chain[0] == issued.der
+    book.close()
 
 
 @pytest.mark.req("TRU-4", "TRU-5")

@@ -60,3 +60,28 @@ def test_a_wrong_key_or_none_is_masked_too(number: str, frame: str) -> None:
 def test_timestamps_and_message_ids_stay_readable() -> None:
     for text in ("<20261121072757.1234@mail.example>", "20261121072757", "1795245600123456789"):
         assert mask_text(text) == text
+
+
+@pytest.mark.req("INS-7")
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("CN=mx.example,OU=318003502400041,O=CNAM", "CN=mx.example,OU=318003502400041,O=CNAM"),
+        ("ou=347976684200724", "ou=347976684200724"),
+        ("OU=285037728417346", "OU=2 85 03 ** *** *** **"),
+        ("OU=38503772841736", "OU=38503772841736"),
+        ("OU= 318003502400041", "OU= 3 18 00 ** *** *** **"),
+        ("U=318003502400041", "U=3 18 00 ** *** *** **"),
+        ("318003502400041@patient.mssante.fr", "3 18 00 ** *** *** **@patient.mssante.fr"),
+    ],
+)
+def test_the_number_of_a_structure_in_a_dn_stays_readable(text: str, masked: str) -> None:
+    """A SIRET with its prefix has the shape of an INS; only where a DN holds it is it left alone."""
+    assert mask_text(text) == masked
+
+
+@pytest.mark.req("INS-7")
+@given(numbers().filter(lambda number: number[0] == "3"))
+def test_an_ins_with_a_valid_key_is_masked_in_a_dn_as_well(number: str) -> None:
+    """A temporary INS begins with 3, too; its key tells it from a structure."""
+    assert number not in mask_text(f"CN=mx,OU={number},O=X")

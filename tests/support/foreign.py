@@ -82,6 +82,15 @@ def descendants(root: int) -> list[int]:
     return found
 
 
+def works(pid: int) -> bool:
+    """Whether a process still runs; one that has ended and waits to be taken note of does not."""
+    try:
+        stat = Path("/proc", str(pid), "stat").read_bytes()
+    except OSError:
+        return False
+    return stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] != b"Z"
+
+
 class Daemon:
     """One process of ours with its descendants, its output in a log file."""
 
@@ -147,7 +156,7 @@ class Daemon:
 
     def _end(self, pids: list[int]) -> None:
         deadline = time.monotonic() + STOP_SECONDS
-        while pids := [pid for pid in pids if Path("/proc", str(pid)).exists()]:
+        while pids := [pid for pid in pids if works(pid)]:
             if time.monotonic() > deadline:
                 for pid in pids:
                     _signal(pid, signal.SIGKILL)

@@ -23,6 +23,7 @@ from mss_gateway.pipeline.intake import Clock
 from mss_gateway.pipeline.letters import Stationery
 from mss_gateway.pipeline.outbound import Outbound, OutboundOptions
 from mss_gateway.ports.mailboxes import Want
+from mss_gateway.ports.queue import EVERYTHING
 from mss_gateway.ports.records import BoxRow, Delivery, NewBody, OutboxEntry, Part, Queued
 from mss_gateway.ports.store import Store, StoreError
 from tests.support.couriers import FakeCourier
@@ -99,7 +100,7 @@ class Line:
 
         async def still() -> bool:
             nonlocal found
-            found = await self.store.outbox()
+            found = await self.store.queued(EVERYTHING)
             return all(row.state != "leased" and row.next_attempt > self.hands.at for row in found)
 
         await until(still)
@@ -182,13 +183,14 @@ async def running(
     courier: FakeCourier | None = None,
     options: OutboundOptions | None = None,
     hands: Hands | None = None,
+    log: Log | None = None,
 ) -> AsyncIterator[Line]:
     """An outbound line at work on an open store; it is drained in the end."""
     hands = hands or Hands()
     courier = courier or FakeCourier()
     book = Book(store, Listed(), BookOptions(frozenset({"hopital.example"})))
     store.on_directory_change(book.forget)
-    log = Log(LogOptions(), Figures(), io.BytesIO())
+    log = log or Log(LogOptions(), Figures(), io.BytesIO())
     with ThreadPoolExecutor(1) as executor:
         stationery = Stationery("mss.hopital.example", b"k" * 32, executor, hands.new_id, lambda at: 60)
         options = options or OutboundOptions(drain=5.0)

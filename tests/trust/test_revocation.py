@@ -11,8 +11,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from mss_gateway.dev.listing import new_signer
 from mss_gateway.trust.refusals import TrustProblem
-from tests.support.pki import new_pki
+from tests.support.pki import name_of, new_pki
 from tests.support.trust import THEIRS, World, meet, reason_of
 
 pytestmark = pytest.mark.req("TRU-2")
@@ -52,6 +53,20 @@ def test_grace_never_excuses_a_revoked_certificate(world: World) -> None:
     trust = world.trust(crl_grace_hours=2.0)
     assert reason_of(trust.identify(issued.der)) == "certificate-revoked"
     assert meet(trust.mta_context(), world.peer_context(expired)).server == "certificate-expired"
+
+
+def test_each_authority_has_its_own_grace(tmp_path: Path) -> None:
+    """Peers of one whose CRL is within the grace come in, although that of another is past it."""
+    pki = new_pki()
+    second = pki.root.authority(name_of(C="FR", O="MSS-GATEWAY", CN="TEST AC SECONDE"))
+    world = World(tmp_path, pki, new_signer(pki.organisations))
+    (tmp_path / "ca.pem").write_bytes(pki.ca_pem + second.issued.cert_pem)
+    issued, other = pki.organisations.issue(THEIRS), second.issue(THEIRS)
+    world.put_crl_files(pki.organisations.stale_crl(hours=1), second.stale_crl(hours=5), pki.root.crl())
+    trust = world.trust(crl_grace_hours=2.0)
+    assert meet(trust.mta_context(), world.peer_context(issued)).server == ""
+    assert reason_of(trust.identify(issued.der)) == ""
+    assert reason_of(trust.identify(other.der)) == "crl-stale"
 
 
 def test_grace_begins_and_ends_without_a_reload(world: World) -> None:

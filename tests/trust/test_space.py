@@ -81,7 +81,7 @@ def test_a_second_call_changes_nothing_and_keys_are_private(tmp_path: Path) -> N
     assert make_space(tmp_path) == first
     assert {path: path.stat().st_mtime_ns for path in Path(first.folder).iterdir()} == stamps
     keys = list(Path(first.folder).glob("*.key"))
-    assert len(keys) == 10
+    assert len(keys) == 11
     assert all(path.stat().st_mode & 0o077 == 0 for path in keys)
     assert all(isinstance(value, str | dict) for value in asdict(first).values())
 

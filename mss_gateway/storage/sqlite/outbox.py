@@ -1,54 +1,48 @@
 """The outbox: rows for other operators, written with the acceptance, leased, settled with what follows (QUE-1).
 
-A claimed row is due again when its lease runs out: `next_attempt` holds that moment meanwhile. The index on
-(domain, next_attempt) is read by leaping from domain to domain, so rows that wait cost nothing, whatever their number.
+A claimed row is due again when its lease runs out: `next_attempt` holds that moment meanwhile. When the first row of a
+domain is due stands in `destinations`, kept by triggers, so rows that wait cost nothing, whatever their number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple
 
 import apsw
 import orjson
 
-from mss_gateway.mail.address import parse_address
-from mss_gateway.mail.envelope import Notify, Recipient
-from mss_gateway.ports.outbox import Claimed, ClaimedRow, Interrupted, Lease, Share
-from mss_gateway.ports.records import OutboxEntry, Queued, Settled
+from mss_gateway.mail.envelope import Notify
+from mss_gateway.ports.outbox import Interrupted
+from mss_gateway.ports.records import OutboxEntry, Settled
 from mss_gateway.ports.store import StaleLease
+from mss_gateway.rules.ins import mask_text
 
 from .bodies import release
 from .engine import Writer
-
-MAX_RECIPIENTS = 100
-"""Recipients of one letter: what every peer must take in one transaction (RFC 5321 section 4.5.3.1.8)."""
-
-ORDER_HOLD = 3600.0
-"""Seconds that an ordered row waits at most for an earlier one: what never passes must not stop the others."""
+from .ordering import ORDER_HOLD, last_before, step_up
 
 _ENDED = frozenset({"sent", "failed"})
 
-_DOMAINS = """
-WITH RECURSIVE waiting (domain) AS (
-    SELECT min(domain) FROM outbox
-    UNION ALL
-    SELECT (SELECT min(domain) FROM outbox WHERE domain > waiting.domain) FROM waiting
-    WHERE waiting.domain IS NOT NULL
+LEASE_OVER = (
+    "lease = '', node = '', by_hand = 0, uncertain = uncertain + (by_hand = 0),"
+    " last_error = iif(by_hand, last_error, 'interrupted'), state = CASE WHEN held THEN 'held'"
+    " WHEN uncertain + (by_hand = 0) THEN 'uncertain' ELSE 'waiting' END"
 )
-SELECT domain, (SELECT min(next_attempt) FROM outbox WHERE domain = waiting.domain) FROM waiting
-WHERE domain IS NOT NULL
-"""
+"""What becomes of a row whose holder is gone: it may have sent it, unless it held it for ending it by hand."""
 
 
 def queue(writer: Writer, body_id: int, entry: OutboxEntry, at: float) -> None:
     """One row, due at once; `at` is epoch seconds."""
     recipient = entry.recipient
     address = str(recipient.address)
-    behind = _last_before(writer.db, address, at) if entry.ordered else None
+    behind = last_before(writer.db, address, at) if entry.ordered else None
+    message_id, size, refs = next(
+        writer.db.execute("SELECT message_id, size, refs FROM bodies WHERE id = ?", (body_id,))
+    )
     writer.db.execute(
         "INSERT INTO outbox (body_id, sender, recipient, domain, notify, orcpt, ret, envid, state, queued_at,"
-        " next_attempt, ordered, behind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
+        " next_attempt, ordered, behind, message_id, size, shared)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?)",
         (
             body_id,
             entry.sender,
@@ -62,149 +56,18 @@ def queue(writer: Writer, body_id: int, entry: OutboxEntry, at: float) -> None:
             at if behind is None else at + ORDER_HOLD,
             entry.ordered,
             behind,
+            None if message_id is None else mask_text(message_id),
+            size,
+            refs > 1,
         ),
     )
     writer.queued = True
 
 
-def _last_before(db: apsw.Connection, recipient: str, at: float) -> int | None:
-    """The last row to this recipient that a new one waits for; those that have waited too long hold nobody up."""
-    row = db.execute(
-        "SELECT id FROM outbox WHERE ordered = 1 AND recipient = ? AND queued_at > ? ORDER BY id DESC LIMIT 1",
-        (recipient, at - ORDER_HOLD),
-    ).fetchone()
-    return None if row is None else int(str(row[0]))
-
-
-def _still_before(db: apsw.Connection, recipient: str, number: int, now: float) -> int | None:
-    """An earlier row to this recipient that is under way or due as well."""
-    row = db.execute(
-        "SELECT id FROM outbox WHERE ordered = 1 AND recipient = ? AND id < ? AND (lease <> '' OR next_attempt <= ?)"
-        " ORDER BY id DESC LIMIT 1",
-        (recipient, number, now),
-    ).fetchone()
-    return None if row is None else int(str(row[0]))
-
-
-def _hold(writer: Writer, number: int, behind: int, until: float) -> None:
-    writer.db.execute("UPDATE outbox SET behind = ?, next_attempt = ? WHERE id = ?", (behind, until, number))
-
-
-def _free(writer: Writer, ended: int) -> None:
-    """What stood behind an ended row is due."""
-    writer.db.execute(
-        "UPDATE outbox SET behind = NULL, next_attempt = queued_at WHERE behind = ? AND lease = ''", (ended,)
-    )
-    if writer.db.changes():
-        writer.queued = True
-
-
-def list_outbox(db: apsw.Connection, domain: str | None, limit: int) -> list[Queued]:
-    """Rows waiting, oldest first."""
-    clause, values = (" WHERE domain = ?", (domain, limit)) if domain else ("", (limit,))
-    rows = db.execute(
-        "SELECT id, body_id, sender, recipient, domain, state, attempts, queued_at, next_attempt, last_error,"
-        f" uncertain FROM outbox{clause} ORDER BY id LIMIT ?",
-        values,
-    )
-    return [Queued(*row) for row in rows]
-
-
 def next_due(db: apsw.Connection, busy: Collection[str]) -> float | None:
     """When the next row of a domain that is not busy is due, epoch seconds; None when there is none."""
-    return min((due for domain, due in db.execute(_DOMAINS) if domain not in busy), default=None)
-
-
-class _Group(NamedTuple):
-    """What rows must share to go in one transaction."""
-
-    body_id: int
-    sender: str
-    ret: str | None
-    envid: str | None
-
-
-def claim(writer: Writer, lease: Lease, share: Share) -> list[Claimed]:
-    """Lease what is due, the longest waiting domain first."""
-    found: list[Claimed] = []
-    due = sorted((due, domain) for domain, due in writer.db.execute(_DOMAINS) if due <= lease.now)
-    for _, domain in due:
-        room = min(share.rooms.get(domain, share.each), share.total - len(found))
-        if room > 0:
-            found += _claim_domain(writer, lease, domain, room)
-    return found
-
-
-def _claim_domain(writer: Writer, lease: Lease, domain: str, room: int) -> list[Claimed]:
-    groups: dict[_Group, list[ClaimedRow]] = {}
-    cursor = writer.db.execute(
-        "SELECT body_id, sender, ret, envid, id, recipient, notify, orcpt, attempts, queued_at, warned, uncertain,"
-        " last_error, ordered FROM outbox WHERE domain = ? AND next_attempt <= ? ORDER BY next_attempt, id LIMIT ?",
-        (domain, lease.now, room * MAX_RECIPIENTS),
-    )
-    held: list[tuple[int, int]] = []
-    for *row, ordered in cursor:
-        before = _still_before(writer.db, row[5], row[4], lease.now) if ordered else None
-        if before is not None:
-            held.append((row[4], before))
-            continue
-        group = _Group(*row[:4])
-        if group not in groups and len(groups) >= room:
-            break
-        rows = groups.setdefault(group, [])
-        if len(rows) < MAX_RECIPIENTS:
-            rows.append(_claimed_row(row[4:]))
-    cursor.close()
-    for number, before in held:
-        _hold(writer, number, before, lease.now + ORDER_HOLD)
-    ids = [row.id for rows in groups.values() for row in rows]
-    if ids:
-        writer.db.execute(
-            "UPDATE outbox SET lease = ?1, state = 'leased', next_attempt = ?2, last_attempt = ?3,"
-            " attempts = attempts + 1 WHERE id IN (SELECT value FROM json_each(?4))",
-            (lease.token, lease.until, lease.now, orjson.dumps(ids).decode()),
-        )
-    letters = (_letter(writer.db, lease, domain, group, rows) for group, rows in groups.items())
-    return [letter for letter in letters if letter is not None]
-
-
-def _claimed_row(row: Sequence[Any]) -> ClaimedRow:
-    number, recipient, notify, orcpt, attempts, queued_at, warned, uncertain, last_error = row
-    wishes = frozenset(Notify(wish) for wish in notify.split(",") if wish)
-    return ClaimedRow(
-        number,
-        Recipient(parse_address(recipient), wishes, orcpt),
-        attempts + 1,
-        queued_at,
-        bool(warned),
-        uncertain,
-        last_error,
-    )
-
-
-def _letter(
-    db: apsw.Connection, lease: Lease, domain: str, group: _Group, rows: list[ClaimedRow]
-) -> Claimed | None:
-    body = db.execute(
-        "SELECT b.size - b.header_size, b.message_id, x.header FROM bodies AS b"
-        " JOIN body_bytes AS x ON x.id = b.id WHERE b.id = ?",
-        (group.body_id,),
-    ).fetchone()
-    if body is None:  # a damaged store: the rows stay, leased time and again, and keep nobody else waiting
-        return None
-    size, message_id, header = body
-    return Claimed(
-        lease.token,
-        group.body_id,
-        domain,
-        group.sender,
-        group.ret,
-        group.envid,
-        message_id,
-        bytes(header),
-        size,
-        tuple(rows),
-    )
+    rows = db.execute("SELECT domain, due FROM destinations WHERE due IS NOT NULL ORDER BY due")
+    return next((due for domain, due in rows if domain not in busy), None)
 
 
 def settle(writer: Writer, settled: Iterable[Settled]) -> None:
@@ -213,20 +76,21 @@ def settle(writer: Writer, settled: Iterable[Settled]) -> None:
         row = None
         if one.lease and one.state in _ENDED:
             row = writer.db.execute(
-                "DELETE FROM outbox WHERE id = ? AND lease = ? RETURNING body_id", (one.id, one.lease)
+                "DELETE FROM outbox WHERE id = ? AND lease = ? RETURNING body_id, behind", (one.id, one.lease)
             ).fetchone()
         elif one.lease:
             row = writer.db.execute(
-                "UPDATE outbox SET lease = '', next_attempt = ?1, last_error = ?2, warned = max(warned, ?3),"
-                " uncertain = uncertain + ?4, state = iif(uncertain + ?4, 'uncertain', 'waiting')"
-                " WHERE id = ?5 AND lease = ?6 RETURNING body_id",
+                "UPDATE outbox SET lease = '', node = '', by_hand = 0, next_attempt = ?1, last_error = ?2,"
+                " warned = max(warned, ?3), uncertain = uncertain + ?4, state = CASE WHEN held THEN 'held'"
+                " WHEN uncertain + ?4 THEN 'uncertain' ELSE 'waiting' END"
+                " WHERE id = ?5 AND lease = ?6 RETURNING body_id, behind",
                 (one.next_attempt, one.error, one.warned, one.uncertain, one.id, one.lease),
             ).fetchone()
         if row is None:
             raise StaleLease("this row of the outbox is not held under that lease")
         if one.state in _ENDED:
             release(writer, row[0])
-            _free(writer, one.id)
+            step_up(writer, one.id, row[1])
 
 
 def extend(writer: Writer, lease: str, ids: Sequence[int], until: float) -> bool:
@@ -240,17 +104,16 @@ def extend(writer: Writer, lease: str, ids: Sequence[int], until: float) -> bool
     return True
 
 
-def void_leases(writer: Writer, now: float) -> list[Interrupted]:
-    """End every lease: its holder is gone. What was under way may have arrived, which counts as uncertain."""
+def void_leases(writer: Writer, now: float, node: str) -> list[Interrupted]:
+    """End every lease of a node that is gone. What was under way may have arrived, which counts as uncertain."""
     rows = list(
         writer.db.execute(
             "SELECT b.message_id, o.domain, o.recipient FROM outbox AS o LEFT JOIN bodies AS b ON b.id = o.body_id"
-            " WHERE o.lease <> '' ORDER BY o.id"
+            " WHERE o.lease <> '' AND o.node = ? AND o.by_hand = 0 ORDER BY o.id",
+            (node,),
         )
     )
     writer.db.execute(
-        "UPDATE outbox SET lease = '', state = 'uncertain', uncertain = uncertain + 1, next_attempt = ?,"
-        " last_error = 'interrupted' WHERE lease <> ''",
-        (now,),
+        f"UPDATE outbox SET {LEASE_OVER}, next_attempt = ? WHERE lease <> '' AND node = ?", (now, node)
     )
     return [Interrupted(*row) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from mss_gateway.ports.alerts import DueAlert, SettledAlert
@@ -22,6 +23,7 @@ from mss_gateway.ports.mailboxes import (
     Want,
 )
 from mss_gateway.ports.outbox import Claimed, Interrupted, Lease, Share
+from mss_gateway.ports.queue import DomainQueue, Selection
 from mss_gateway.ports.records import (
     BoxChoices,
     BoxRow,
@@ -46,12 +48,14 @@ from mss_gateway.ports.store import (
     StoreError,
 )
 from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState, IdentityStatus
+from mss_gateway.rules.ins import mask_text
 
 from . import alerts as telling
-from . import bodies, channels, deliveries, directory, folders, outbox, receipts, renaming
+from . import bodies, channels, claims, deliveries, directory, folders, outbox, receipts, renaming
 from . import flags as marking
 from . import identities as registry
 from . import messages as reading
+from . import queue as backlog
 from . import trace as timeline
 from .engine import Engine, News, Writer
 from .options import SqliteOptions
@@ -127,25 +131,72 @@ class SqliteStore:
         """Commit a delivery durably."""
         return await self._engine.write(lambda w: deliveries.accept(w, delivery))
 
-    async def outbox(self, domain: str | None = None, limit: int = 1000) -> list[Queued]:
-        """Rows waiting, oldest first."""
-        return await self._engine.read(lambda db: outbox.list_outbox(db, domain, limit))
-
     async def claim(self, lease: Lease, share: Share) -> list[Claimed]:
         """Lease what is due."""
-        return await self._engine.write(lambda w: outbox.claim(w, lease, share))
+        return await self._engine.write(lambda w: claims.claim(w, lease, share))
 
     async def extend(self, lease: str, ids: Sequence[int], until: float) -> bool:
         """Hold leased rows longer."""
         return await self._engine.write(lambda w: outbox.extend(w, lease, ids, until))
 
-    async def void_leases(self, now: float) -> list[Interrupted]:
-        """End every lease of a former run."""
-        return await self._engine.write(lambda w: outbox.void_leases(w, now))
+    async def void_leases(self, now: float, node: str = "") -> list[Interrupted]:
+        """End every lease of a node's former run."""
+        return await self._engine.write(lambda w: outbox.void_leases(w, now, node))
 
     async def next_due(self, busy: Collection[str] = ()) -> float | None:
         """When the next row of a domain that is not busy is due."""
         return await self._engine.read(lambda db: outbox.next_due(db, busy))
+
+    # --- the outbox in the hands of ops
+
+    async def queued(self, selection: Selection, limit: int = 1000, after: int = 0) -> list[Queued]:
+        """Selected rows with an id above `after`."""
+        return await self._engine.read(lambda db: backlog.queued(db, selection, limit, after))
+
+    async def queue_by_domain(self) -> list[DomainQueue]:
+        """What waits for each domain."""
+        return await self._engine.read(backlog.queue_by_domain)
+
+    async def retry_rows(self, selection: Selection, now: float, trace: TraceLine, limit: int = 1000) -> int:
+        """Make rows due now."""
+        return await self._change_rows(selection, backlog.RETRY, {"now": now}, trace, limit)
+
+    async def hold_rows(self, selection: Selection, trace: TraceLine, limit: int = 1000) -> int:
+        """Keep rows back; the reason is the trace line's `reason`."""
+        reason = mask_text(str(trace.detail.get("reason", "")))
+        return await self._change_rows(selection, backlog.HOLD, {"reason": reason}, trace, limit)
+
+    async def release_rows(
+        self, selection: Selection, now: float, trace: TraceLine, limit: int = 1000
+    ) -> int:
+        """Let held rows go."""
+        return await self._change_rows(selection, backlog.RELEASE, {"now": now}, trace, limit)
+
+    async def _change_rows(
+        self,
+        selection: Selection,
+        change: backlog.Change,
+        values: backlog.Values,
+        trace: TraceLine,
+        limit: int,
+    ) -> int:
+        # Rows found may have changed before the writer comes to them: 0 is the answer only when none is found.
+        while ids := await self._engine.read(
+            lambda db: backlog.find(db, selection, change.concerns, values, limit)
+        ):
+            run = partial(backlog.change, ids=ids, change=change, values=values, trace=trace)
+            if count := await self._engine.write(run):
+                return count
+        return 0
+
+    async def claim_rows(self, lease: Lease, selection: Selection, limit: int = 100) -> list[Claimed]:
+        """Lease rows that nobody carries, for ending them by hand."""
+        while ids := await self._engine.read(
+            lambda db: backlog.find(db, selection, claims.NOBODY_CARRIES, {"now": lease.now}, limit)
+        ):
+            if letters := await self._engine.write(partial(claims.claim_rows, lease=lease, ids=ids)):
+                return letters
+        return []
 
     async def write_trace(self, lines: Sequence[TraceLine]) -> None:
         """Append lines durably."""

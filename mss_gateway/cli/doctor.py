@@ -1,0 +1,45 @@
+"""`mss-gateway doctor`: what is right and what is wrong, with the next step (OPS-2)."""
+
+from __future__ import annotations
+
+import typer
+from rich.text import Text
+
+from .call import DEFAULT_CONFIG, AsJson, Config, call
+from .output import console, visible
+from .timeline import MARKS, wrapped
+
+UNHEALTHY = 1
+"""Exit code when a check is bad."""
+
+_MARGIN = 2
+_NARROWEST = 24
+
+
+def doctor(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Examine the gateway: trusted list, revocation, certificates, queue, DNS, store; each fault with its next step.
+
+    Ends with 0 when nothing is bad, with 1 otherwise, for monitoring.
+
+    Example: mss-gateway doctor --json
+    """
+    result = call(config, "doctor", {}, as_json=json)
+    if not json:
+        _show(result["checks"])
+    raise typer.Exit(0 if result["healthy"] else UNHEALTHY)
+
+
+def _show(checks: list[dict[str, str]]) -> None:
+    out = console()
+    names = max((len(one["name"]) for one in checks), default=0)
+    width = max(out.width - names - _MARGIN - 2, _NARROWEST)
+    for one in checks:
+        mark, colour = MARKS[one["verdict"]]
+        lines = wrapped(visible(one["evidence"]), width) or [""]
+        head = Text.assemble((mark, colour), " ", (visible(one["name"]).ljust(names), "bold"), "  ", lines[0])
+        out.print(head, soft_wrap=True)
+        indent = " " * (names + _MARGIN + 2)
+        for line in lines[1:]:
+            out.print(Text(indent + line), soft_wrap=True)
+        for number, line in enumerate(wrapped(visible(one["next_step"]), width - 2)):
+            out.print(Text.assemble(indent, ("  " if number else "→ ", "yellow"), line), soft_wrap=True)
