@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import os
+import re
+import tomllib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
 
 from .call import actor, settings_of
 from .output import fail
 
 if TYPE_CHECKING:
+    from mss_gateway.ops.control import Question
     from mss_gateway.settings import Settings
 
 T = TypeVar("T")
@@ -25,26 +32,130 @@ Answer = dict[str, Any]
 _Ask = Callable[[str, dict[str, Any]], Awaitable[Answer]]
 
 
-def pages(
-    config: Path, chosen: dict[str, Any], limit: int | None, *, as_json: bool
-) -> tuple[list[Answer], bool]:
-    """Rows up to the limit, and whether there are more; a refusal ends the command with its exit code.
+_LINE = re.compile(rb'\{"ok":true,"result":\{"next":(null|[0-9]+),"rows":\[(.*)\]\}\}\n', re.DOTALL)
+"""An answer of `queue.list` as the control socket writes it: its rows are passed on as they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows as JSON, separated by commas, and the id after which the next page begins, None at the end."""
+
+    octets: bytes
+    next: int | None
+
+    @property
+    def rows(self) -> list[Answer]:
+        """The rows as values."""
+        found: list[Answer] = orjson.loads(b"[" + self.octets + b"]")
+        return found
+
+
+def pages(config: Path, chosen: dict[str, Any], limit: int | None, *, as_json: bool) -> Iterator[Page]:
+    """Pages up to the limit, the last one with `next` when there are more; a refusal ends the command.
 
     Each page is one moment: a row that leaves or comes between two pages is missing or there.
     """
-
-    async def collect(ask: _Ask) -> tuple[list[Answer], bool]:
-        rows: list[Answer] = []
-        while (left := PAGE if limit is None else min(PAGE, limit - len(rows))) > 0:
-            after = rows[-1]["id"] if rows else 0
-            found = await ask("queue.list", {**chosen, "limit": left, "after": after})
-            rows += found["rows"]
-            if found["next"] is None:
-                return rows, False
-        return rows, True
-
     with _refusals(as_json):
-        return asyncio.run(_with_asking(settings_of(config, as_json=as_json), collect))
+        control = _running(config, os.environ)
+        found = _asked(control, chosen, limit) if control is not None else iter(())
+        first = _first(found)
+        if first is None:
+            settings = settings_of(config, as_json=as_json)
+            found = _asked(settings.control, chosen, limit)
+            first = _first(found)
+        if first is None:
+            found = iter(asyncio.run(_read(settings, chosen, limit)))
+            first = next(found)
+    yield first
+    with _refusals(False):  # a document has been begun: what is wrong now is said beside it
+        yield from found
+
+
+def _first(found: Iterator[Page]) -> Page | None:
+    """The first page; None when no gateway runs."""
+    try:
+        return next(found, None)
+    except ConnectionError:
+        return None
+
+
+def _running(config: Path, environment: Mapping[str, str]) -> Path | None:
+    """The control socket, when it is there, without the second that reading all settings may take.
+
+    The rest of the file is the business of the gateway that runs with it; when none does, all of it is read.
+    """
+    try:
+        with config.open("rb") as opened:
+            data = tomllib.load(opened)
+        given = {name.lower(): value for name, value in environment.items()}
+        state = given.get("mss_gateway_gateway_state", data["gateway"].get("state", "state"))
+        socket = given.get("mss_gateway_control_socket", data.get("control", {}).get("socket", ""))
+        folder = config.resolve().parent
+        path = folder / Path(socket or Path(state) / "control.sock").expanduser()
+        return path if path.is_socket() else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError):
+        return None
+
+
+def _asked(control: Path, chosen: dict[str, Any], limit: int | None) -> Iterator[Page]:
+    """Pages from the running gateway, which makes one while the one before is shown."""
+    from mss_gateway.ops.control import Question, unpack
+
+    def ask(after: int, left: int | None) -> Question:
+        asked = {**chosen, "limit": PAGE if left is None else min(PAGE, left), "after": after}
+        return Question(control, "queue.list", asked)
+
+    left, after = limit, 0
+    question = ask(after, left)
+    try:
+        while True:
+            line = _answer(question)
+            if not line.endswith(
+                b"\n"
+            ):  # it waited for longer than the gateway waits: the page is asked for anew
+                question = ask(after, left)
+                line = question.answer()
+            taken = _LINE.fullmatch(line)
+            page = (
+                Page(taken[2], None if taken[1] == b"null" else int(taken[1]))
+                if taken is not None
+                else _page(unpack(orjson.loads(line) if line else {}))
+            )
+            left = None if left is None else left - PAGE
+            if page.next is None or (left is not None and left <= 0):
+                yield page
+                return
+            after = page.next
+            question = ask(after, left)
+            yield page
+    finally:
+        question.close()
+
+
+def _answer(question: Question) -> bytes:
+    try:
+        return question.answer()
+    except ConnectionError:
+        return b""
+
+
+def _page(found: Answer) -> Page:
+    return Page(orjson.dumps(found["rows"])[1:-1], found["next"])
+
+
+async def _read(settings: Settings, chosen: dict[str, Any], limit: int | None) -> list[Page]:
+    """Pages from the store, while no gateway runs."""
+    found: list[Page] = []
+    left, after = limit, 0
+    async with _in_process(settings, False) as table:
+        while True:
+            asked = {**chosen, "limit": PAGE if left is None else min(PAGE, left), "after": after}
+            page = _page(await table["queue.list"](asked))
+            found.append(page)
+            left = None if left is None else left - PAGE
+            if page.next is None or (left is not None and left <= 0):
+                return found
+            after = page.next
 
 
 def changed(config: Path, operation: str, chosen: dict[str, Any], *, as_json: bool) -> Answer:
@@ -97,12 +208,18 @@ async def _in_process(settings: Settings, whole_line: bool) -> AsyncIterator[dic
 def _refusals(as_json: bool) -> Iterator[None]:
     """A refusal as one sentence with its exit code."""
     from mss_gateway.ops.operation import UNAVAILABLE, OperationRefused
-    from mss_gateway.ports.store import StoreError
-    from mss_gateway.trust.refusals import TrustProblem
 
     try:
         yield
     except OperationRefused as refused:
         fail(refused.sentence, refused.exit_code, reason=refused.reason, as_json=as_json)
-    except (StoreError, TrustProblem, OSError) as error:
+    except OSError as error:
+        fail(str(error), UNAVAILABLE, reason="unavailable", as_json=as_json)
+    except Exception as error:
+        # Named only now: they are slow to load, and most commands meet neither.
+        from mss_gateway.ports.store import StoreError
+        from mss_gateway.trust.refusals import TrustProblem
+
+        if not isinstance(error, StoreError | TrustProblem):
+            raise
         fail(str(error), UNAVAILABLE, reason="unavailable", as_json=as_json)

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from .call import settings_of
 from .output import console, fail, visible
+from .timeline import wrapped
 
 if TYPE_CHECKING:
     from mss_gateway.settings import Settings
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 ROWS = 40
 """Domains shown at most; the oldest come first."""
 
+_FIGURES = "{:>5} {:>5} {:>4} {:>6} {:>8} {:>8}  {}"
+_INDENT = " " * 6
+_NARROWEST = 24  # columns that a reason needs, however narrow the terminal
 _OUTCOMES = ("relayed", "deferred", "failed")
 _NEW_SINCE = 0.05  # seconds: two looks closer than this give no rate
 
@@ -129,36 +131,34 @@ def page(now: dict[str, Any], before: dict[str, Any] | None, *, short: bool = Fa
     else:
         parts.append(Text("No gateway is running: nothing moves.", "yellow"))
     if now["domains"]:
-        parts.append(_domains(now, short))
+        parts += _domains(now, short)
     if len(now["domains"]) > ROWS:
         parts.append(Text(f"{len(now['domains']) - ROWS} more domains"))
     return Group(*parts)
 
 
-def _domains(now: dict[str, Any], short: bool) -> Table:
+def _domains(now: dict[str, Any], short: bool) -> Iterator[Text]:
+    """A line of figures for each domain, which stands last since it may be long; below it why it waits."""
+    width = console().width
+    yield Text(_FIGURES.format("rows", "going", "held", "unsure", "oldest", "next", "domain"), "bold")
+    for one in now["domains"][:ROWS]:
+        yield from _domain(one, now["at"], width, short)
+
+
+def _domain(one: dict[str, Any], now: float, width: int, short: bool) -> Iterator[Text]:
     from .queue import span, until
 
-    grid = Table(header_style="bold", box=None, pad_edge=False)
-    grid.add_column("domain", no_wrap=True, max_width=40)
-    for name in ("rows", "going", "held", "unsure", "oldest", "next"):
-        grid.add_column(name, no_wrap=True, justify="right")
-    grid.add_column("reason", no_wrap=short, overflow="ellipsis" if short else "fold")
-    for one in now["domains"][:ROWS]:
-        silence = one["silence"]
-        reason = visible(one["last_error"])
-        coming = "" if one["next_attempt_at"] is None else until(one["next_attempt_at"], now["at"])
-        if silence is not None:
-            reason = visible(f"silent, {silence['failures']} in a row: {silence['reason']} {silence['text']}")
-            coming = until(silence["until"], now["at"])
-        grid.add_row(
-            escape(visible(one["domain"])),
-            str(one["rows"]),
-            str(one["under_way"] or one["leased"]),
-            str(one["held"]),
-            str(one["uncertain"]),
-            span(now["at"] - one["oldest_at"]),
-            coming,
-            escape(reason),
-            style="yellow" if silence is not None else None,
-        )
-    return grid
+    silence = one["silence"]
+    reason = one["last_error"]
+    coming = "" if one["next_attempt_at"] is None else until(one["next_attempt_at"], now)
+    if silence is not None:
+        reason = f"silent, {silence['failures']} in a row: {silence['reason']} {silence['text']}"
+        coming = until(silence["until"], now)
+    counts = (one["rows"], one["under_way"] or one["leased"], one["held"], one["uncertain"])
+    figures = _FIGURES.format(*counts, span(now - one["oldest_at"]), coming, visible(one["domain"]))
+    yield Text(figures, "yellow" if silence is not None else "")
+    room = max(width - len(_INDENT), _NARROWEST)
+    lines = wrapped(visible(reason), room)
+    if short and len(lines) > 1:
+        lines = [f"{lines[0][: room - 1]}…"]
+    yield from (Text(_INDENT + part, "dim") for part in lines)

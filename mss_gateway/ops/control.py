@@ -9,15 +9,20 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from mss_gateway.observe.events import Event
-from mss_gateway.observe.log import Log
+
+if TYPE_CHECKING:
+    from mss_gateway.observe.log import Log
 
 from .operation import UNAVAILABLE, USAGE, Operation, OperationRefused, Result
 
 LINE_LIMIT = 4 * 1024 * 1024  # octets of one request or answer
 TIMEOUT = 60.0  # seconds for one answer
+ANSWER_BUFFER = 256 * 1024  # octets read at once
 
 
 class Control:
@@ -51,7 +56,7 @@ class Control:
             async with asyncio.timeout(TIMEOUT):
                 while line := await reader.readline():
                     answer = await self._answer(line)
-                    writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+                    writer.write(self._encoded(answer))
                     await writer.drain()
         except (TimeoutError, ConnectionError, ValueError):
             pass  # the asking side has gone, or sends more than a line may hold
@@ -60,12 +65,20 @@ class Control:
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
-            request = json.loads(line)
+            request = _decoded(line)
             operation = self._operations[request["operation"]]
             arguments = dict(request.get("arguments") or {})
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return _refusal(OperationRefused("The request is not understood", "bad-request", USAGE))
         return await run(operation, arguments, self._log)
+
+    def _encoded(self, answer: dict[str, Any]) -> bytes:
+        """The answer as a line of UTF-8; one that is no JSON is a fault of ours."""
+        try:
+            return _line(answer)
+        except (TypeError, ValueError) as error:
+            self._log.fault(Event.OPERATION_FAULT, error)
+            return _line(_fault())
 
 
 async def run(operation: Operation, arguments: dict[str, Any], log: Log) -> dict[str, Any]:
@@ -76,27 +89,66 @@ async def run(operation: Operation, arguments: dict[str, Any], log: Log) -> dict
         return _refusal(refused)
     except Exception as error:
         log.fault(Event.OPERATION_FAULT, error)
-        sentence = "The gateway could not do it; its log says why"
-        return _refusal(OperationRefused(sentence, "internal", UNAVAILABLE))
+        return _fault()
+
+
+def _fault() -> dict[str, Any]:
+    sentence = "The gateway could not do it; its log says why"
+    return _refusal(OperationRefused(sentence, "internal", UNAVAILABLE))
 
 
 def _refusal(refused: OperationRefused) -> dict[str, Any]:
     return {"ok": False, "error": refused.sentence, "reason": refused.reason, "exit": refused.exit_code}
 
 
+def _line(value: object) -> bytes:
+    """One line of JSON in UTF-8. What orjson does not take, such as half a surrogate pair, the slower way takes."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _decoded(line: bytes) -> Any:
+    """JSON; raises ValueError. An argument typed in another encoding holds half a surrogate pair, escaped."""
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return json.loads(line)
+
+
+class Question:
+    """One question on its way to the running gateway: sent at once, its answer is fetched when it is wanted."""
+
+    def __init__(self, path: Path, operation: str, arguments: Mapping[str, Any]) -> None:
+        """Raises ConnectionError when no gateway is running."""
+        self._client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._client.settimeout(TIMEOUT)
+            try:
+                self._client.connect(str(path))
+            except (FileNotFoundError, ConnectionRefusedError):
+                raise ConnectionError("no gateway is running") from None
+            request = {"operation": operation, "arguments": dict(arguments)}
+            self._client.sendall(json.dumps(request).encode() + b"\n")
+        except BaseException:
+            self.close()
+            raise
+
+    def answer(self) -> bytes:
+        """The line that answers; what has come of it when the gateway has stopped. Raises OSError. Once only."""
+        with contextlib.closing(self), self._client.makefile("rb", ANSWER_BUFFER) as answers:
+            return answers.readline(LINE_LIMIT)
+
+    def close(self) -> None:
+        """Do without the answer."""
+        self._client.close()
+
+
 def ask(path: Path, operation: str, arguments: Mapping[str, Any]) -> Result:
     """Ask the running gateway; raises `OperationRefused`, or ConnectionError when none is running."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(TIMEOUT)
-        try:
-            client.connect(str(path))
-        except (FileNotFoundError, ConnectionRefusedError):
-            raise ConnectionError("no gateway is running") from None
-        request = {"operation": operation, "arguments": dict(arguments)}
-        client.sendall(json.dumps(request).encode() + b"\n")
-        with client.makefile("rb") as answers:
-            line = answers.readline(LINE_LIMIT)
-    return unpack(json.loads(line) if line else {})
+    line = Question(path, operation, arguments).answer()
+    return unpack(_decoded(line) if line else {})
 
 
 def unpack(answer: Mapping[str, Any]) -> Result:

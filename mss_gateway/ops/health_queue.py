@@ -48,11 +48,12 @@ class QueueHealth:
         return one.rows > one.held and now - one.oldest_at > self._late
 
     def _trouble(self, one: DomainQueue, why: str, now: float) -> Check:
-        waits = f"{one.rows} recipients, the oldest for {(now - one.oldest_at) / 60:.0f} min"
+        count = "1 recipient" if one.rows == 1 else f"{one.rows} recipients"
+        evidence = f"to {one.domain}: {count}, the oldest for {(now - one.oldest_at) / 60:.0f} min"
         reason = why or one.last_error
         verdict = Verdict.BAD if self._is_late(one, now) else Verdict.DOUBT
-        step = f"`mss-gateway queue list --domain {one.domain}` shows what to do; `queue retry` tries at once"
-        return Check(f"queue to {one.domain}", verdict, f"{waits}: {reason}" if reason else waits, step)
+        step = f"`mss-gateway queue list --domain {one.domain}` says more; `queue retry` tries at once"
+        return Check("queue", verdict, f"{evidence}: {reason}" if reason else evidence, step)
 
     async def gauges(self) -> Sequence[Gauge]:
         """Rows by state, domains, domains left alone, age of the oldest row that is not held."""

@@ -93,6 +93,7 @@ class Outbound:
         self._claimed = 0.0  # when the last claim was over, in the loop's time
         self._looked = -LOOK_EVERY  # when it was last asked what is due later, in the loop's time
         self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: set[int] = set()  # letters whose attempt is not over, by the id of their first row
         store.on_outbox(self.wake)
 
     def wake(self) -> None:
@@ -247,11 +248,21 @@ class Outbound:
             task = asyncio.create_task(self._carry(letter))
             self._leases.hold(letter, task)
             self._tasks.add(task)
-            task.add_done_callback(partial(self._carried, letter.domain))
+            self._under_way.add(letter.rows[0].id)
+            task.add_done_callback(partial(self._carried, letter))
 
-    def _carried(self, domain: str, task: asyncio.Task[None]) -> None:
+    def _attempted(self, letter: Claimed) -> None:
+        """The attempt is over, or will never begin: its room is free."""
+        self._under_way.discard(letter.rows[0].id)
+        self._leases.let_go(letter)
+        if self._destinations.ended(letter.domain, self._clock.now()):
+            self.wake()
+
+    def _carried(self, letter: Claimed, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._destinations.written(domain)
+        if letter.rows[0].id in self._under_way:  # cancelled before its first step
+            self._attempted(letter)
+        self._destinations.written(letter.domain)
         self._start_at_hand()
         error = None if task.cancelled() else task.exception()
         if error is not None:
@@ -274,9 +285,7 @@ class Outbound:
                 outcomes = await self._attempts.make(letter)
                 self._learn(letter.domain, outcomes, dice)
         finally:
-            self._leases.let_go(letter)
-            if self._destinations.ended(letter.domain, self._clock.now()):
-                self.wake()
+            self._attempted(letter)
             self._start_at_hand()
         now = self._clock.now()
         quiet = self._destinations.silence(letter.domain, now)

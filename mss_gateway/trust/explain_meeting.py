@@ -92,7 +92,7 @@ def outbound(
 
 
 def _told(met: str, judged: PeerIdentity | Refuse) -> str:
-    """Without a CRL of it an authority is refused before anybody asks whether it is ours: what is told is the latter."""
+    """Without its CRL an authority is refused before anybody asks whether it is ours: what is told is the latter."""
     return judged.reason if met == "crl-missing" and isinstance(judged, Refuse) else met
 
 

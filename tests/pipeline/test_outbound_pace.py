@@ -364,3 +364,20 @@ def test_domains_are_served_in_turn() -> None:
     assert found.domain == "d2.example"
     assert len(list(known.leave())) == 6
     assert known.next(0.0) is None
+
+
+@pytest.mark.req("QUE-2")
+async def test_an_attempt_that_is_cancelled_before_its_first_step_gives_its_room_back(store: Store) -> None:
+    """A lease may be lost between the start of a task and its first step."""
+    courier = FakeCourier()
+    async with running(store, courier) as line:
+        outbound = line.outbound
+        outbound._destinations.put([letter("nord.example", 1)])
+        outbound._leases.hold(outbound._destinations._traffic["nord.example"].at_hand[0])
+        outbound._start_at_hand()
+        assert outbound.under_way == {"nord.example": 1}
+        for task in outbound._tasks:
+            task.cancel()
+        await asyncio.sleep(0.01)
+        assert outbound.under_way == {}
+    assert courier.carried == []
