@@ -99,9 +99,13 @@ def _one_document(found: Iterator[Page]) -> None:
 
     before, more = b'{"rows": [\n', False
     for page in found:
-        # The quotes of a text are escaped: this stands between two rows and nowhere else.
-        write(before + page.octets.replace(b'},{"id":', b'},\n{"id":'))
-        before, more = b",\n", page.next is not None
+        more = page.next is not None
+        if page.octets:
+            # The quotes of a text are escaped: this stands between two rows and nowhere else.
+            write(before + page.octets.replace(b'},{"id":', b'},\n{"id":'))
+            before = b",\n"
+    if before != b",\n":
+        write(before)
     write(b'\n], "more": %s}\n' % (b"true" if more else b"false"))
     if out is not None:
         out.flush()

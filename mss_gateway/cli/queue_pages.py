@@ -119,7 +119,7 @@ def _asked(control: Path, chosen: dict[str, Any], limit: int | None) -> Iterator
             page = (
                 Page(taken[2], None if taken[1] == b"null" else int(taken[1]))
                 if taken is not None
-                else _page(unpack(orjson.loads(line) if line else {}))
+                else _page(unpack(orjson.loads(line) if line.endswith(b"\n") else {}))
             )
             left = None if left is None else left - PAGE
             if page.next is None or (left is not None and left <= 0):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rich import box
 from rich.markup import escape
+from rich.table import Table
 
-from .output import cell, console, table, visible
+from .output import cell, console, visible
 
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
+_WAYS = {"inbound": "from", "outbound": "to"}
+_WIDE = 100  # columns of a terminal from which on peer and domain stand side by side
+_RECENT = timedelta(days=300)
 _AGAINST = {
     "file": "The file against the list in force",
     "held": "The list that waits for a confirmation against the list in force",
@@ -116,10 +121,44 @@ def in_force(found: dict[str, Any]) -> None:
 
 def sessions(found: list[dict[str, Any]]) -> None:
     """The last refused sessions."""
-    columns = ("id", "last_at", "count", "direction", "peer", "domain", "reason")
-    table("Refused sessions", columns, found)
+    out = console()
+    if not found:
+        out.print("Refused sessions: none")
+        return
+    # An id is there to be copied, a reason to be looked up: neither is ever broken over two lines.
+    grid = Table(
+        title="Refused sessions",
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    wide = out.width >= _WIDE
+    grid.add_column("id", no_wrap=True)
+    grid.add_column("last, UTC", no_wrap=True)
+    grid.add_column("times", justify="right", no_wrap=True)
+    grid.add_column("peer" if wide else "peer, domain", overflow="fold")
+    if wide:
+        grid.add_column("domain", overflow="fold")
+    grid.add_column("reason", no_wrap=True)
+    now = datetime.now(UTC)
+    for one in found:
+        peer = visible(f"{_WAYS.get(one['direction'], one['direction'])} {one['peer']}")
+        domain = visible(one["domain"])
+        places = (peer, domain) if wide else (f"{peer}\n{domain}".rstrip(),)
+        seen, reason = _last(one["last_at"], now), visible(one["reason"])
+        grid.add_row(*(escape(shown) for shown in (one["id"], seen, str(one["count"]), *places, reason)))
+    out.print(grid)
     for reason, remedy in {one["reason"]: one["remedy"] for one in found if one["remedy"]}.items():
         console().print(f"  [dim]{escape(reason)}[/] → {escape(remedy)}", soft_wrap=True)
+
+
+def _last(at: float, now: datetime) -> str:
+    """Month, day and time of what was within the last months, the date of what is older."""
+    seen = datetime.fromtimestamp(at, UTC)
+    return f"{seen:%m-%d %H:%M}" if now - seen < _RECENT else f"{seen:%Y-%m-%d}"
 
 
 def moment(at: float) -> str:

@@ -148,7 +148,7 @@ class Question:
 def ask(path: Path, operation: str, arguments: Mapping[str, Any]) -> Result:
     """Ask the running gateway; raises `OperationRefused`, or ConnectionError when none is running."""
     line = Question(path, operation, arguments).answer()
-    return unpack(_decoded(line) if line else {})
+    return unpack(_decoded(line) if line.endswith(b"\n") else {})  # else it stopped half way
 
 
 def unpack(answer: Mapping[str, Any]) -> Result:

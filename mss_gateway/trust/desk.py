@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,8 +40,9 @@ class TrustDesk:
 
     def status(self) -> Answer:
         """All that is in force and what is wrong with it. Blocking."""
-        found: Answer = _json(self._trust.status())
-        held = self._trust.held_list()
+        status = self._trust.status()
+        held = status.list.held  # with its two lists, which nobody wants copied
+        found: Answer = _json(replace(status, list=replace(status.list, held=None)))
         found["list"]["held"] = _counts(held) if held else None
         return found
 
@@ -162,8 +163,7 @@ class TrustDesk:
 
     def _domain(self, change: ListDiff, name: str) -> Answer:
         """A domain with the DNs that it gains and loses."""
-        old: TrustedList = getattr(change, "old", self._trust.trusted_list)
-        new: TrustedList = getattr(change, "new", self._trust.trusted_list)
+        old, new = change.old, change.new
         before, after = old.domains.get(name, frozenset()), new.domains.get(name, frozenset())
         return {
             "domain": name,

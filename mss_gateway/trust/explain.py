@@ -71,12 +71,12 @@ def explain(
 
 def view_of(trust: Trust) -> View:
     """What a trust space judges by at this moment."""
-    material, options = trust._material, trust.options
+    material, options = trust.material, trust.options
     return View(
         material.anchors,
         material.crls,
         trust.trusted_list,
-        trust._now(),
+        trust.now(),
         options.crl_grace_hours,
         options.min_rsa_bits,
         options.st_is_l,
@@ -94,7 +94,7 @@ def _meet(trust: Trust, view: View, subject: Subject, role: Role, domain: str | 
 
 def status(trust: Trust, subject: Subject) -> Step:
     """What the responder of the issuer has said of the certificate (TRU-2); asked only where OCSP is switched on."""
-    known, statuses = subject.known, trust._statuses
+    known, statuses = subject.known, trust.statuses
     if statuses is None or len(known.chain) < 2:
         return Step("ocsp", Verdict.NOT_REACHED)
     mode = f"trust.ocsp is {trust.options.ocsp}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from typing import TYPE_CHECKING
 
 from cryptography.x509.oid import ObjectIdentifier
 
@@ -15,6 +16,9 @@ from .material import Material
 from .peer import CLIENT, SERVER, Analysis, PeerIdentity, check_peer
 from .refusals import SENTENCES, refuse, tls_refusal
 from .space import TrustSpace
+
+if TYPE_CHECKING:
+    from .ocsp import Statuses
 
 MAX_SESSIONS = 500  # TLS 1.2 sessions that a context may remember before it is replaced
 
@@ -33,6 +37,16 @@ class Trust(TrustSpace):
     def generation(self) -> int:
         """Grows with every change of authorities, CRLs or list."""
         return self._generation
+
+    @property
+    def material(self) -> Material:
+        """Authorities, CRLs, contexts and known peers in force, of one moment."""
+        return self._material
+
+    @property
+    def statuses(self) -> Statuses | None:
+        """What responders have said, None when they are not asked (`trust.ocsp`)."""
+        return self._statuses
 
     @property
     def anchors(self) -> Anchors:
@@ -82,7 +96,7 @@ class Trust(TrustSpace):
         material = self._material
         known = material.peers.analysis(der)
         said = self._statuses.verdict if self._statuses is not None else None
-        reason = check_peer(known, usage, material.crls, self._now(), self.options.crl_grace_hours, said)
+        reason = check_peer(known, usage, material.crls, self.now(), self.options.crl_grace_hours, said)
         if reason is None and known.identity is not None:
             return known.identity
         return refuse(reason or "certificate-malformed")

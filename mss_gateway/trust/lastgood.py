@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -23,13 +23,15 @@ MASS_REMOVAL = "list-mass-removal"
 
 @dataclass(frozen=True, slots=True)
 class ListDiff:
-    """What a new list changes. `changed` are domains on both lists whose DNs differ."""
+    """What a new list (`new`) changes of another (`old`). `changed` are domains on both lists whose DNs differ."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
     changed: tuple[str, ...]
     before: int
     after: int
+    old: TrustedList = field(repr=False, compare=False)
+    new: TrustedList = field(repr=False, compare=False)
 
     @property
     def removed_share(self) -> float:
@@ -49,6 +51,8 @@ def diff(old: TrustedList, new: TrustedList) -> ListDiff:
         tuple(sorted(name for name in before & after if old.domains[name] != new.domains[name])),
         len(before),
         len(after),
+        old,
+        new,
     )
 
 

@@ -122,7 +122,7 @@ class TrustSpace:
             material = self._material
             anchors, crls = material.anchors, material.crls
             try:
-                if not self._crls.take(source.url, data, anchors, crls, self._now()):
+                if not self._crls.take(source.url, data, anchors, crls, self.now()):
                     return False
             finally:  # also when it is good and only cannot be kept
                 newer = load_revocation((), anchors, crls, self._crls.usable(anchors))
@@ -175,9 +175,13 @@ class TrustSpace:
 
     # --- how things are
 
+    def now(self) -> datetime:
+        """The moment by which dates are judged, in UTC."""
+        return datetime.fromtimestamp(self.clock(), UTC)
+
     def alarms(self) -> tuple[Alarm, ...]:
         """What is wrong or about to be: refused reloads and fetches, list age, CRLs, our own certificates (TRU-3)."""
-        now = self._now()
+        now = self.now()
         found = list(self._refused.values())
         for source, record in self._fetching.records():
             if record.reason:
@@ -205,7 +209,7 @@ class TrustSpace:
         return TrustStatus(
             ListStatus(
                 one.generated_at,
-                one.age_hours(self._now()),
+                one.age_hours(self.now()),
                 one.digest,
                 one.entries,
                 len(one.domains),
@@ -222,9 +226,6 @@ class TrustSpace:
         )
 
     # --- inside
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self.clock(), UTC)
 
     def _tell(self, about: str, problem: TrustProblem | None) -> None:
         """Set or lift an alarm; the table is replaced, since the loop reads it at any time."""
@@ -262,7 +263,7 @@ class TrustSpace:
         signer = self._signer(at)
         if at is not None:
             signer = replace(signer, crls=RevocationLists({}))
-        return verify_list(data, Terms(signer, self._now(), held, self.options.list_max_bytes))
+        return verify_list(data, Terms(signer, self.now(), held, self.options.list_max_bytes))
 
     def _signer(self, at: datetime | None = None) -> ListSigner:
         options, material = self.options, self._material

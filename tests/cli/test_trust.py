@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
+from mss_gateway.cli.trust_showing import sessions
 from mss_gateway.dev.listing import Entry, signed_list
 from mss_gateway.dev.pki import Issued, PrivateKey, Subject
 from mss_gateway.ports.refused import INBOUND, OUTBOUND, Refusal
@@ -237,6 +239,28 @@ def test_refused_sessions_are_listed_and_explained_by_their_ids(site: Site) -> N
     assert "not known: nothing more can be judged" in said
 
 
+@pytest.mark.req("TRU-8")
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_id_and_the_reason_of_a_session_are_never_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    """They are there to be copied, however long the longest reason and the peer's name are."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    row = {"id": "7k2m4n6p8q", "last_at": time.time(), "count": 12345, "direction": INBOUND, "remedy": ""}
+    row |= {"peer": "192.0.2.7", "domain": "", "reason": "certificate-not-yet-valid"}
+    far = {"id": "8k2m4n6p8q", "direction": OUTBOUND, "peer": f"mx.{'a' * 60}.fr", "domain": f"{'b' * 60}.fr"}
+    sessions([row, {**row, **far, "last_at": 86400.0}])
+    lines = capsys.readouterr().out.splitlines()
+    first, second = (next(line for line in lines if line.startswith(one["id"])) for one in (row, far))
+    assert re.search(
+        r"^7k2m4n6p8q  [01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]  12345  from 192\.0\.2\.7 ", first
+    )
+    assert first.rstrip().endswith(" certificate-not-yet-valid")
+    assert "  1970-01-02 " in second
+    assert second.rstrip().endswith(" certificate-not-yet-valid")
+    assert all(len(line) <= columns for line in lines)
+
+
 @pytest.mark.req("TRU-3")
 def test_status_tells_all_and_its_exit_code_the_alarms(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """0 when all is well, 1 with an alarm, whose sentence has its remedy."""
@@ -281,7 +305,9 @@ def test_a_list_is_looked_at_applied_and_rolled_back(site: Site) -> None:
     file = new_list(site, [*full(site), more])
     found = site.json("trust", "diff", file)
     assert (found["against"], found["count"]) == ("file", {"added": 1, "removed": 0, "changed": 0})
-    assert found["added"][0]["domain"] == "nouveau.mssante.fr"
+    assert found["added"] == [
+        {"domain": "nouveau.mssante.fr", "dns_added": [more.dn], "dns_removed": []},
+    ]
     status, said = site.run("trust", "apply", file, stdin="n\n")
     assert status == 0
     assert "+ nouveau.mssante.fr" in said
@@ -302,6 +328,40 @@ def test_a_list_is_looked_at_applied_and_rolled_back(site: Site) -> None:
     assert site.run("trust", "apply", "--json", file)[0] == 2
     old = new_list(site, full(site), minutes=-600)
     assert "older than the one in force" in site.run("trust", "diff", old)[1]
+
+
+@pytest.mark.req("TRU-3")
+def test_the_difference_shows_the_dns_of_both_sides(site: Site) -> None:
+    """Of a domain added, changed and removed, also when the list waits, and when it has come in force."""
+    entries = full(site)
+    hosted = sorted(load(site.config).book.hosted)[0]
+    gone = next(one.domain for one in entries if one.domain != hosted)
+    (before,) = [one.dn for one in entries if one.domain == hosted]
+    (lost,) = [one.dn for one in entries if one.domain == gone]
+    after, new = (Subject(name).listed() for name in ("mx.autre.mssante.fr", "mx.nouveau.mssante.fr"))
+    kept = [one for one in entries if one.domain not in (hosted, gone)]
+    file = new_list(site, [*kept, Entry(hosted, after), Entry("nouveau.mssante.fr", new)])
+
+    def check(found: Any, against: str) -> None:
+        assert found["against"] == against
+        assert found["added"] == [{"domain": "nouveau.mssante.fr", "dns_added": [new], "dns_removed": []}]
+        assert found["changed"] == [{"domain": hosted, "dns_added": [after], "dns_removed": [before]}]
+        assert found["removed"] == [{"domain": gone, "dns_added": [], "dns_removed": [lost]}]
+
+    check(site.json("trust", "diff", file), "file")
+    site.json("trust", "apply", "--yes", file, status=4)
+    check(site.json("trust", "diff"), "held")
+    assert set(site.json("trust", "status", status=1)["list"]["held"]) == {
+        "domains_before",
+        "domains_after",
+        "count",
+        "removed_share",
+    }
+    said = site.run("trust", "diff")[1]
+    assert f"~ {hosted}\n    - {before}\n    + {after}\n" in said
+    assert f"+ nouveau.mssante.fr\n    + {new}\n" in said
+    assert site.run("trust", "apply", "--yes", "--removals", file)[0] == 0
+    check(site.json("trust", "diff"), "previous")
 
 
 @pytest.mark.req("TRU-3")

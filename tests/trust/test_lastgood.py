@@ -138,4 +138,6 @@ def test_diff_names_what_changed(world: World) -> None:
         ("d1.mssante.fr",),
     )
     assert change.removed_share == 0.01
+    assert (change.old, change.new) == (old, new)
+    assert len(repr(change)) < 500
     assert not diff(old, old)
