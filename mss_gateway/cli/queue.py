@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .call import DEFAULT_CONFIG, AsJson, Config, call
-from .output import console, fail, record, show_json, table
+from .output import console, fail, record, show_json
 
 if TYPE_CHECKING:
     from .queue_pages import Page
@@ -73,15 +73,9 @@ def list_(
     if json:
         _one_document(found)
         return
-    rows, more = list[dict[str, Any]](), False
-    for page in found:
-        rows += page.rows
-        more = page.next is not None
-    now = time.time()
-    columns = ("id", "age", "from", "to", "state", "attempts", "next", "reason")
-    table("Queue", columns, (_shown(row, now) for row in rows))
-    if more:
-        console().print("[yellow]There are more rows: --limit or --all shows them.[/]")
+    from .queue_rows import show as shown
+
+    shown(found)
 
 
 def _one_document(found: Iterator[Page]) -> None:
@@ -109,20 +103,6 @@ def _one_document(found: Iterator[Page]) -> None:
     write(b'\n], "more": %s}\n' % (b"true" if more else b"false"))
     if out is not None:
         out.flush()
-
-
-def _shown(row: dict[str, Any], now: float) -> dict[str, Any]:
-    waits = row["state"] in ("waiting", "uncertain")
-    return {
-        "id": row["id"],
-        "age": span(now - row["queued_at"]),
-        "from": row["sender"] or "<>",
-        "to": row["recipient"],
-        "state": f"behind {row['behind']}" if row["behind"] and waits else row["state"],
-        "attempts": row["attempts"],
-        "next": until(row["next_attempt_at"], now) if waits else "",
-        "reason": row["hold_reason"] if row["state"] == "held" else row["last_error"],
-    }
 
 
 @app.command()
