@@ -37,7 +37,7 @@ from tests.support.foreign import (
 from .messages import Target
 from .systems import GATEWAY, base_port
 
-CONNECTIONS = 10
+CONNECTIONS = 4
 """Connections to one destination, for both systems: the default of the gateway's `connections_per_domain`."""
 PASSWORD = "bench-exemple"  # of a throw-away mailbox on loopback
 LEAD = 6.0

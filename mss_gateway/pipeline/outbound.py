@@ -51,7 +51,7 @@ class OutboundOptions:
     retry_most: float = 3600.0
     lifetime: float = 5 * 86400.0
     warn_after: float = 4 * 3600.0
-    total: int = 400
+    total: int = 200
     per_domain: int = 5
     lease: float = 300.0
     drain: float = 20.0

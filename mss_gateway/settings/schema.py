@@ -140,7 +140,7 @@ class RelaySection(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 25
     nameservers: builtins.list[Endpoint] = []
     routes: builtins.list[str] = []
-    connections_per_domain: Count = 10
+    connections_per_domain: Count = 4
     messages_per_connection: Count = 1000
     connect_timeout: Seconds = 30.0
     command_timeout: Seconds = 300.0
