@@ -25,6 +25,7 @@ from mss_gateway.dev.space import Space, make_space
 from mss_gateway.ops.control import ask
 from mss_gateway.trust import dn
 from tests.support.foreign import (
+    BASE_CF,
     MASTER_CF,
     POSTFIX_MASTER,
     Daemon,
@@ -216,49 +217,31 @@ class Relay:
         time.sleep(left)
 
 
-MAIN_CF = """\
-compatibility_level = 3.6
-queue_directory = {root}/queue
-data_directory = {root}/data
-maillog_file = {root}/postfix.log
-maillog_file_prefixes = {root}
-myhostname = mx.{domain}
-mydestination =
+MAIN_CF = f"""\
+{BASE_CF}myhostname = mx.{{domain}}
 mynetworks =
-alias_maps =
-alias_database =
-local_recipient_maps =
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
 message_size_limit = 60000000
 mailbox_size_limit = 0
 notify_classes =
-smtpd_tls_security_level = encrypt
-smtpd_tls_mandatory_protocols = >=TLSv1.2
-smtpd_tls_cert_file = {cert}
-smtpd_tls_key_file = {key}
-smtpd_tls_CAfile = {ca}
-smtpd_tls_ask_ccert = yes
-smtpd_tls_req_ccert = yes
 smtpd_tls_fingerprint_digest = sha256
-relay_clientcerts = texthash:{root}/clients
+relay_clientcerts = texthash:{{root}}/clients
 smtpd_relay_restrictions = permit_tls_clientcerts, reject
-{hold}
+{{hold}}
 in_flow_delay = 0
-transport_maps = texthash:{root}/transport
+transport_maps = texthash:{{root}}/transport
 smtp_tls_security_level = fingerprint
 smtp_tls_fingerprint_digest = sha256
-smtp_tls_fingerprint_cert_match = {peer}
+smtp_tls_fingerprint_cert_match = {{peer}}
 smtp_tls_mandatory_protocols = >=TLSv1.2
-smtp_tls_CAfile = {ca}
-smtp_tls_cert_file = {cert}
-smtp_tls_key_file = {key}
+smtp_tls_CAfile = {{ca}}
+smtp_tls_cert_file = {{cert}}
+smtp_tls_key_file = {{key}}
 smtp_tls_connection_reuse = yes
 smtp_connection_cache_on_demand = yes
 smtp_connection_cache_destinations = static:all
 smtp_dns_support_level = disabled
-default_destination_concurrency_limit = {connections}
-initial_destination_concurrency = {connections}
+default_destination_concurrency_limit = {{connections}}
+initial_destination_concurrency = {{connections}}
 default_destination_recipient_limit = 100
 minimal_backoff_time = 600s
 queue_run_delay = 600s

@@ -7,13 +7,12 @@ from rich.text import Text
 
 from .call import DEFAULT_CONFIG, AsJson, Config, call
 from .output import console, visible
-from .timeline import MARKS, wrapped
+from .timeline import MARKS, NARROWEST, wrapped
 
 UNHEALTHY = 1
 """Exit code when a check is bad."""
 
 _MARGIN = 2
-_NARROWEST = 24
 
 
 def doctor(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
@@ -32,7 +31,7 @@ def doctor(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
 def _show(checks: list[dict[str, str]]) -> None:
     out = console()
     names = max((len(one["name"]) for one in checks), default=0)
-    width = max(out.width - names - _MARGIN - 2, _NARROWEST)
+    width = max(out.width - names - _MARGIN - 2, NARROWEST)
     for one in checks:
         mark, colour = MARKS[one["verdict"]]
         lines = wrapped(visible(one["evidence"]), width) or [""]

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from .output import console, visible
-from .timeline import laid
+from .timeline import NARROWEST, laid
 
 if TYPE_CHECKING:
     from .queue_pages import Page
 
 _FIGURES = "{:>7}  {:>9}  {:<10} {:>8}  {}"
 _INDENT = " " * 9
-_NARROWEST = 24  # columns that words need, however narrow the terminal
 _COLOURS = {"held": "yellow", "uncertain": "yellow", "leased": "green"}
 
 
 def show(pages: Iterable[Page]) -> None:
     """Page by page, as they come."""
     out = console()
-    words = max(out.width - len(_INDENT), _NARROWEST)
+    words = max(out.width - len(_INDENT), NARROWEST)
     now, count, more = time.time(), 0, False
     for page in pages:
         more = page.next is not None

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from .call import settings_of
 from .output import console, fail, visible
-from .timeline import wrapped
+from .timeline import NARROWEST, wrapped
 
 if TYPE_CHECKING:
     from mss_gateway.settings import Settings
@@ -23,7 +23,6 @@ ROWS = 40
 
 _FIGURES = "{:>5} {:>5} {:>4} {:>6} {:>8} {:>8}  {}"
 _INDENT = " " * 6
-_NARROWEST = 24  # columns that a reason needs, however narrow the terminal
 _OUTCOMES = ("relayed", "deferred", "failed")
 _NEW_SINCE = 0.05  # seconds: two looks closer than this give no rate
 
@@ -157,7 +156,7 @@ def _domain(one: dict[str, Any], now: float, width: int, short: bool) -> Iterato
     counts = (one["rows"], one["under_way"] or one["leased"], one["held"], one["uncertain"])
     figures = _FIGURES.format(*counts, span(now - one["oldest_at"]), coming, visible(one["domain"]))
     yield Text(figures, "yellow" if silence is not None else "")
-    room = max(width - len(_INDENT), _NARROWEST)
+    room = max(width - len(_INDENT), NARROWEST)
     lines = wrapped(visible(reason), room)
     if short and len(lines) > 1:
         lines = [f"{lines[0][: room - 1]}…"]

@@ -22,7 +22,9 @@ MARKS = {
 MARGIN = 25
 """Columns in front of the words: local time, time since the first line, mark."""
 
-_NARROWEST = 24  # columns that words need, however narrow the terminal
+NARROWEST = 24
+"""Columns that words need, however narrow the terminal."""
+
 _OUTCOMES = {"passed": "good", "warned": "doubt", "refused": "bad"}
 _COUNTED = {
     "placed": ("mailbox", "mailboxes"),
@@ -36,7 +38,7 @@ _BETWEEN = " · "
 def show(result: dict[str, Any], *, rules: bool) -> None:
     """The lines of a `trace`, day by day; with `rules`, each decision rule by rule."""
     out = console()
-    words = max(out.width - MARGIN, _NARROWEST)
+    words = max(out.width - MARGIN, NARROWEST)
     for line in _page(result, words, rules):
         out.print(line, soft_wrap=True)
 

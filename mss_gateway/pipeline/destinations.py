@@ -197,13 +197,12 @@ class Destinations:
             one.at_hand.clear()
         self._turns.clear()
 
-    def busy(self, now: float) -> frozenset[str]:
-        """Domains of which nothing more may be claimed now."""
-        return frozenset(domain for domain, room in self._rooms(now).items() if room <= 0)
-
     def left_out(self, now: float) -> frozenset[str]:
-        """The same for who asks when the next letter is due, and has to ask again once they have room."""
-        self._left_out = self.busy(now)
+        """Domains of which nothing more may be claimed now, for who asks when the next letter is due.
+
+        Once one of them has room, `ended` tells that it is time to ask again.
+        """
+        self._left_out = frozenset(domain for domain, room in self._rooms(now).items() if room <= 0)
         return self._left_out
 
     def heard(self, domain: str, outcomes: Sequence[Outcome], now: float, dice: float) -> Heard:

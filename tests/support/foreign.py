@@ -264,26 +264,18 @@ class Dovecot(Daemon):
         self.start(lambda: self.lmtp.exists() and listens(self.port))
 
 
-MAIN_CF = """\
+BASE_CF = """\
 compatibility_level = 3.6
 queue_directory = {root}/queue
 data_directory = {root}/data
 maillog_file = {root}/postfix.log
 maillog_file_prefixes = {root}
-myhostname = mail.{domain}
 mydestination =
-mynetworks =
 alias_maps =
 alias_database =
 local_recipient_maps =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-message_size_limit = {size_limit}
-mailbox_size_limit = 0
-virtual_mailbox_limit = 0
-virtual_mailbox_domains = {domain}
-virtual_mailbox_maps = texthash:{root}/recipients
-virtual_transport = lmtp:unix:{lmtp}
 smtpd_tls_security_level = encrypt
 smtpd_tls_mandatory_protocols = >=TLSv1.2
 smtpd_tls_cert_file = {cert}
@@ -291,14 +283,25 @@ smtpd_tls_key_file = {key}
 smtpd_tls_CAfile = {ca}
 smtpd_tls_ask_ccert = yes
 smtpd_tls_req_ccert = yes
+"""
+"""What every Postfix here has: all of it below its own folder, on loopback, with mutual TLS required."""
+
+MAIN_CF = f"""\
+{BASE_CF}myhostname = mail.{{domain}}
+mynetworks =
+message_size_limit = {{size_limit}}
+mailbox_size_limit = 0
+virtual_mailbox_limit = 0
+virtual_mailbox_domains = {{domain}}
+virtual_mailbox_maps = texthash:{{root}}/recipients
+virtual_transport = lmtp:unix:{{lmtp}}
 smtpd_tls_fingerprint_digest = sha256
-smtpd_client_restrictions = check_ccert_access texthash:{root}/clients, reject
+smtpd_client_restrictions = check_ccert_access texthash:{{root}}/clients, reject
 smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions = {policy}reject_unauth_destination
+smtpd_recipient_restrictions = {{policy}}reject_unauth_destination
 """
 
-MASTER_CF = """\
-127.0.0.1:{port} inet n - n - - smtpd
+SERVICES = """\
 postlog unix-dgram n - n - 1 postlogd
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -316,9 +319,14 @@ showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
-lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
+"""
+"""The services of every Postfix here, without those that take mail in or hand it over."""
+
+MASTER_CF = f"""\
+127.0.0.1:{{port}} inet n - n - - smtpd
+{SERVICES}lmtp unix - - n - - lmtp
 """
 
 

@@ -15,9 +15,11 @@ from pathlib import Path
 
 from mss_gateway.dev.handout import Credential
 from tests.support.foreign import (
+    BASE_CF,
     HOST,
     MAIL_USER,
     POSTFIX_MASTER,
+    SERVICES,
     Daemon,
     ForeignFailure,
     Postfix,
@@ -29,79 +31,42 @@ from tests.support.foreign import (
 Verdict = Callable[[str], str]
 """What a policy says of a recipient: an action of access(5), such as `450 4.7.1 Later` or `DUNNO`."""
 
-MAIN_CF = """\
-compatibility_level = 3.6
-queue_directory = {root}/queue
-data_directory = {root}/data
-maillog_file = {root}/postfix.log
-maillog_file_prefixes = {root}
-myhostname = mx.{domain}
-mydestination =
+MAIN_CF = f"""\
+{BASE_CF}myhostname = mx.{{domain}}
 mynetworks = 127.0.0.0/8
-alias_maps =
-alias_database =
-local_recipient_maps =
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
 smtpd_client_connection_count_limit = 0
 smtputf8_enable = yes
 message_size_limit = 60000000
 virtual_mailbox_limit = 0
-virtual_mailbox_domains = {domain}
+virtual_mailbox_domains = {{domain}}
 virtual_mailbox_maps = static:all/
-virtual_mailbox_base = {root}/mail
-virtual_uid_maps = static:{uid}
-virtual_gid_maps = static:{gid}
+virtual_mailbox_base = {{root}}/mail
+virtual_uid_maps = static:{{uid}}
+virtual_gid_maps = static:{{gid}}
 virtual_minimum_uid = 1
-smtpd_tls_security_level = encrypt
-smtpd_tls_mandatory_protocols = >=TLSv1.2
-smtpd_tls_cert_file = {cert}
-smtpd_tls_key_file = {key}
-smtpd_tls_CAfile = {ca}
-smtpd_tls_ask_ccert = yes
-smtpd_tls_req_ccert = yes
 smtpd_tls_received_header = yes
 smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions = reject_unauth_destination{policy}
+smtpd_recipient_restrictions = reject_unauth_destination{{policy}}
 smtp_tls_security_level = encrypt
-smtp_tls_cert_file = {cert}
-smtp_tls_key_file = {key}
-smtp_tls_CAfile = {ca}
+smtp_tls_cert_file = {{cert}}
+smtp_tls_key_file = {{key}}
+smtp_tls_CAfile = {{ca}}
 smtp_tls_loglevel = 1
-relayhost = [127.0.0.1]:{gateway}
+relayhost = [127.0.0.1]:{{gateway}}
 minimal_backoff_time = 1s
 maximal_backoff_time = 1s
 queue_run_delay = 1s
-{more}
+{{more}}
 """
 
-MASTER_CF = """\
-127.0.0.1:{port} inet n - n - - smtpd
-127.0.0.1:{own} inet n - n - - smtpd
+MASTER_CF = f"""\
+127.0.0.1:{{port}} inet n - n - - smtpd
+127.0.0.1:{{own}} inet n - n - - smtpd
   -o smtpd_tls_security_level=none
   -o smtpd_tls_req_ccert=no
   -o smtpd_relay_restrictions=permit_mynetworks,reject
   -o smtpd_recipient_restrictions=permit_mynetworks,reject
-postlog unix-dgram n - n - 1 postlogd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-proxywrite unix - - n - 1 proxymap
-smtp unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
+{SERVICES}virtual unix - n n - - virtual
 """
 
 

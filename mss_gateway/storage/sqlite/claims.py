@@ -152,19 +152,7 @@ def _letter(db: apsw.Connection, lease: Lease, group: _Group, rows: list[Claimed
     ).fetchone()
     if body is None:  # a damaged store: the rows stay, leased time and again, and keep nobody else waiting
         return None
-    size, message_id, header = body
-    return Claimed(
-        lease.token,
-        group.body_id,
-        group.domain,
-        group.sender,
-        group.ret,
-        group.envid,
-        message_id,
-        bytes(header),
-        size,
-        tuple(rows),
-    )
+    return _claimed(lease, group, rows, *body)
 
 
 def claim_rows(writer: Writer, lease: Lease, ids: Sequence[int]) -> list[Claimed]:
@@ -190,13 +178,20 @@ def claim_rows(writer: Writer, lease: Lease, ids: Sequence[int]) -> list[Claimed
         (lease.token, lease.node, lease.until, orjson.dumps([row[_KEY] for row in found]).decode()),
     )
     return [
-        _letter(writer.db, lease, group, rows) or _bodiless(lease, group, rows)
+        # What cannot be sent, in a damaged store, can still be ended.
+        _letter(writer.db, lease, group, rows) or _claimed(lease, group, rows, 0, None, b"\r\n")
         for (group, _), rows in groups.items()
     ]
 
 
-def _bodiless(lease: Lease, group: _Group, rows: list[ClaimedRow]) -> Claimed:
-    """A letter of a damaged store: what cannot be sent can still be ended."""
+def _claimed(
+    lease: Lease,
+    group: _Group,
+    rows: list[ClaimedRow],
+    size: int,
+    message_id: str | None,
+    header: bytes,
+) -> Claimed:
     return Claimed(
         lease.token,
         group.body_id,
@@ -204,8 +199,8 @@ def _bodiless(lease: Lease, group: _Group, rows: list[ClaimedRow]) -> Claimed:
         group.sender,
         group.ret,
         group.envid,
-        None,
-        b"\r\n",
-        0,
+        message_id,
+        bytes(header),
+        size,
         tuple(rows),
     )
