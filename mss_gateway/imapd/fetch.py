@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from mss_gateway.net.stream import StreamClosed
 from mss_gateway.observe.events import Event
-from mss_gateway.ports.mailboxes import FlagChange, MessageRow, Want
+from mss_gateway.ports.mailboxes import FlagChange, MessageRow
 from mss_gateway.ports.store import StoreError
 from mss_gateway.protocol.imap import Ending, Request, fetching
 from mss_gateway.protocol.imap.commands import Fetch
@@ -21,6 +20,7 @@ from mss_gateway.protocol.imap.fetchitems import (
 )
 
 from . import sections
+from .fetchpieces import PIECES, wants_of
 from .numbers import uids_of
 from .session import Selected, Session
 from .sync import learn_keywords, sync
@@ -28,25 +28,6 @@ from .sync import learn_keywords, sync
 BATCH = 500  # messages of one hop to the store when only stored columns are asked
 BODY_BATCH = 32  # messages of one hop when texts come along
 SMALL = 64 * 1024  # octets; texts up to this size are read together, larger ones are streamed alone
-
-Piece = Callable[[MessageRow], bytes]
-
-_PIECES: dict[Attribute, Piece] = {
-    Attribute.UID: lambda row: fetching.uid_item(row.uid),
-    Attribute.FLAGS: lambda row: fetching.flags_item(row.flags),
-    Attribute.MODSEQ: lambda row: fetching.modseq_item(row.modseq),
-    Attribute.SIZE: lambda row: fetching.size_item(row.size),
-    Attribute.INTERNALDATE: lambda row: fetching.date_item(row.internal_date),
-    Attribute.ENVELOPE: lambda row: b"ENVELOPE " + (row.envelope or b"NIL"),
-    Attribute.BODYSTRUCTURE: lambda row: b"BODYSTRUCTURE " + (row.bodystructure or b"NIL"),
-    Attribute.BODY: lambda row: b"BODY " + sections.body_form(row),
-}
-
-_COLUMNS = {
-    Attribute.ENVELOPE: Want.ENVELOPE,
-    Attribute.BODYSTRUCTURE: Want.BODYSTRUCTURE,
-    Attribute.BODY: Want.BODYSTRUCTURE,
-}
 
 
 async def fetch(session: Session, request: Request) -> None:
@@ -58,7 +39,7 @@ async def fetch(session: Session, request: Request) -> None:
     if command.changed_since is not None or Attribute.MODSEQ in command.items:
         session.condstore = True
     items = _items(session, command)
-    wants = _wants(items)
+    wants = wants_of(items)
     bodies = [item for item in items if not isinstance(item, Attribute)]
     size = BODY_BATCH if bodies else BATCH
     for at in range(0, len(uids), size):
@@ -85,22 +66,10 @@ def _items(session: Session, command: Fetch) -> tuple[FetchItem, ...]:
     return tuple(items)
 
 
-def _wants(items: tuple[FetchItem, ...]) -> frozenset[Want]:
-    wants = {_COLUMNS[item] for item in items if isinstance(item, Attribute) and item in _COLUMNS}
-    for item in items:
-        if isinstance(item, BodySection):
-            wants.add(Want.HEADER)
-            if item.part:
-                wants.add(Want.STRUCTURE)
-        elif isinstance(item, BinarySection | BinarySize):
-            wants |= {Want.HEADER, Want.STRUCTURE}
-    return frozenset(wants)
-
-
 def _send_columns(
     session: Session, selected: Selected, rows: list[MessageRow], items: tuple[FetchItem, ...]
 ) -> None:
-    pieces = [_PIECES[item] for item in items if isinstance(item, Attribute)]
+    pieces = [PIECES[item] for item in items if isinstance(item, Attribute)]
     number_of = selected.view.number
     for row in rows:
         number = number_of(row.uid)
@@ -150,7 +119,7 @@ async def _send_message(
         if index:
             session.send(b" ")
         if isinstance(item, Attribute):
-            session.send(_PIECES[item](row))
+            session.send(PIECES[item](row))
         else:
             await reader.send(item)
     session.send(fetching.FETCH_TAIL)

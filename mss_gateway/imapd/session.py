@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from mss_gateway.net.stream import Stream
@@ -62,6 +62,19 @@ class Selected:
     keeps: bool = False  # whoever is logged in may not delete here (PAT-6)
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """UIDs of the folder in hand about which the client has just been told."""
+
+    added: tuple[int, ...] = ()
+    changed: tuple[int, ...] = ()
+    vanished: tuple[int, ...] = ()
+
+
+Follower = Callable[[News], Awaitable[None]]
+"""Hears of what the client has been told, to tell more: search contexts (RFC 5267), NOTIFY (RFC 5465)."""
+
+
 class Session:
     """One client's state; the command families read and change it."""
 
@@ -73,7 +86,10 @@ class Session:
         self.principal: Principal | None = None
         self.selected: Selected | None = None
         self.condstore = False
+        self.qresync = False  # expunges are told as VANISHED (RFC 7162)
+        self.uidonly = False  # no message number is sent or taken (RFC 9586)
         self.rev2 = False
+        self.followers: list[Follower] = []
         self.mechanism = ""
         self.failed_logins = 0
         self._generation = 0
@@ -133,6 +149,7 @@ class Session:
         if self.selected is not None:
             self.parts.hub.forget(self.selected.folder.id, self._changed)
             self.selected = None
+        self.followers.clear()
 
     def _note_change(self) -> None:
         if self.selected is not None:
