@@ -381,16 +381,25 @@ class Postfix(Daemon):
     def run(self) -> None:
         """Make the queue's folders, start, and wait until SMTP answers."""
         subprocess.run(self._check, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.start(lambda: listens(self.port))
+        self.start(lambda: self.serves(self.port))
+
+    def serves(self, *ports: int) -> bool:
+        """Whether its log is being written and the ports answer.
+
+        In this order: its log daemon writes to its own socket too, and waits for itself for ever when the others
+        have filled that socket before it reads.
+        """
+        return f"[{self.pid}]: daemon started" in self.log and all(map(listens, ports))
+
+    @property
+    def log(self) -> str:
+        """The whole mail log."""
+        path = self.root / "postfix.log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def log_tail(self) -> str:
         """The last lines of the mail log, or of the start when there is none."""
-        log = self.root / "postfix.log"
-        return (
-            "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            if log.exists()
-            else super().log_tail()
-        )
+        return "\n".join(self.log.splitlines()[-15:]) or super().log_tail()
 
     def queued(self) -> int:
         """Complete messages in the queue, in any state (an incomplete one has no execute bit yet)."""

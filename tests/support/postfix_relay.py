@@ -25,7 +25,6 @@ from tests.support.foreign import (
     Postfix,
     find_program,
     free_ports,
-    listens,
 )
 
 Verdict = Callable[[str], str]
@@ -130,13 +129,7 @@ class PostfixOperator(Postfix):
         if not (self.root / "queue" / "active").exists():
             # Once: a process that is still ending while the folders are looked through makes this fail.
             subprocess.run(self._check, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.start(lambda: listens(self.port) and listens(self.own))
-
-    @property
-    def log(self) -> str:
-        """The whole mail log."""
-        path = self.root / "postfix.log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        self.start(lambda: self.serves(self.port, self.own))
 
     def kept(self) -> list[Kept]:
         """What was delivered to its mailboxes, in no order."""
