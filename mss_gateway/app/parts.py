@@ -18,15 +18,19 @@ from mss_gateway.identity.passwords import Passwords
 from mss_gateway.imapd.hub import Hub
 from mss_gateway.observe.figures import Figures
 from mss_gateway.observe.log import Log
+from mss_gateway.ops.activity import ActivityOperations
 from mss_gateway.ops.boxes import BoxOperations, Provisioning
 from mss_gateway.ops.channels import ChannelOperations, ClosingOperations
 from mss_gateway.ops.choices import ChoiceOperations
 from mss_gateway.ops.explain import ExplainOperations
+from mss_gateway.ops.extract import ExtractOperations
 from mss_gateway.ops.identities import IdentityOperations
 from mss_gateway.ops.masking import masked
 from mss_gateway.ops.operation import Operation
 from mss_gateway.ops.patients import PatientOperations
 from mss_gateway.ops.queue import QueueOperations, WithdrawalOperations
+from mss_gateway.ops.quotas import QuotaOperations
+from mss_gateway.ops.takeover import TakeoverOperations, Workbench
 from mss_gateway.ops.timeline import TimelineOperations
 from mss_gateway.ops.trust import TrustOperations
 from mss_gateway.pipeline.alerts import Alerting
@@ -80,26 +84,38 @@ async def operations(settings: Settings) -> AsyncIterator[dict[str, Operation]]:
     store = SqliteStore(settings.store)
     await store.open()
     passwords = Passwords()
+    executor = ThreadPoolExecutor(1, thread_name_prefix="disk")
     try:
-        yield operation_table(settings, store, passwords)
+        workbench = Workbench(clean_spool(settings.store.path / "spool"), executor)
+        yield operation_table(settings, store, passwords, workbench)
     finally:
         passwords.close()
         await store.close()
+        executor.shutdown(wait=True)
 
 
-def operation_table(settings: Settings, store: SqliteStore, passwords: Passwords) -> dict[str, Operation]:
-    """The operations of directory and channels by name, without an INS in what they answer."""
+def operation_table(
+    settings: Settings, store: SqliteStore, passwords: Passwords, workbench: Workbench
+) -> dict[str, Operation]:
+    """The operations of directory, channels and mailboxes by name, without an INS in what they answer."""
     provisioning = Provisioning(store, passwords, settings.book.hosted, settings.house)
     patients = PatientOperations(provisioning, settings.house, settings.book.patient_hosted)
     table = {
         **BoxOperations(provisioning).table(),
         **ChoiceOperations(provisioning).table(),
+        **QuotaOperations(provisioning, store).table(),
+        **ActivityOperations(provisioning, store).table(),
         **IdentityOperations(store, settings.house).table(),
         **patients.table(),
         **ChannelOperations(store).table(),
         **TimelineOperations(store).table(),
     }
-    return {**masked(table), **QueueOperations(store).table()}
+    # The octets of messages are not answers to mask: the commands mask what they show of them.
+    mail = {
+        **TakeoverOperations(provisioning, store, workbench).table(),
+        **ExtractOperations(provisioning, store).table(),
+    }
+    return {**masked(table), **mail, **QueueOperations(store).table()}
 
 
 @contextlib.asynccontextmanager
@@ -122,8 +138,9 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         store.on_directory_change(book.forget)
         hub = Hub()
         store.on_folder_change(hub.changed)
+        store.on_tree_change(hub.tree_changed)
         notes = Notes(store)
-        gather = Gather(book, store, settings.house, store)
+        gather = Gather(book, store, settings.house, store, store)
         reader = Reader(gather, read_facts, executor)
         hostname = settings.mta.hostname
         intake = Intake(gather, reader, store, notes, log, executor, IntakeOptions(hostname, spool, key))
@@ -142,7 +159,7 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
         login = Login(trust, Accounts(store, passwords), notes, log, refused)
         store.on_directory_change(login.directory_changed)
         table = {
-            **operation_table(settings, store, passwords),
+            **operation_table(settings, store, passwords, Workbench(spool, executor)),
             **masked(ExplainOperations(gather, reader).table()),
             **masked(ClosingOperations(closer).table()),
             **QueueOperations(store, outbound).table(),

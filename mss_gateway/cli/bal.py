@@ -202,6 +202,29 @@ def set_(
 
 
 @app.command()
+def quota(
+    address: str,
+    octets: Annotated[
+        str | None,
+        typer.Option("--bytes", help="What it may hold: 10G, 512M, 1048576, or default (the setting)."),
+    ] = None,
+    messages: Annotated[
+        str | None, typer.Option("--messages", help="How many messages: 50000, or default (the setting).")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Say how much a mailbox may hold, or show how full it is. A full one takes no mail: 452 4.2.2 to the sender.
+
+    Example: mss-gateway bal quota secretariat@clinique-exemple.mssante.fr --bytes 10G --messages 50000
+    """
+    arguments = {"address": address, "bytes": octets, "messages": messages}
+    result = call(config, "bal.quota", arguments, as_json=json)
+    if not json:
+        record(result["address"], result["quota"])
+
+
+@app.command()
 def passwd(
     login: Annotated[str, typer.Argument(help="A login, or the address of a PER mailbox.")],
     password: Password = None,
@@ -241,3 +264,27 @@ def member(
     result = call(config, "bal.member", arguments, as_json=json)
     if not json:
         record(address, result["bal"])
+
+
+@app.command()
+def activity(
+    address: Annotated[str, typer.Argument(help="An ORG or CAB mailbox.")],
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only from then on: 2026-11-14 or 2026-11-14T08:30.")
+    ] = None,
+    message_id: Annotated[str | None, typer.Option("--message-id", help="Only this message.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="The latest so many.")] = 200,
+    config: Config = DEFAULT_CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Who read, answered, filed or deleted which message, each under their own name, the latest first.
+
+    Example: mss-gateway bal activity secretariat@clinique-exemple.mssante.fr --since 2026-11-14
+    """
+    arguments = {"address": address, "since": since, "message_id": message_id, "limit": limit}
+    result = call(config, "bal.activity", arguments, as_json=json)
+    if not json:
+        columns = ("last_at", "name", "act", "message_id", "first_at")
+        table(f"Activity in {result['address']}", columns, result["activity"])
+        if result["more"]:
+            typer.echo("There is more: --limit shows it.")

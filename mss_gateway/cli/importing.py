@@ -64,7 +64,11 @@ def run_import(work: Import, config: Path, *, dry_run: bool, json: bool) -> NoRe
     """Import, tell, and end with 0 or `SOME_REFUSED`; other ends have the exit codes of every command."""
     outcome = Outcome()
     try:
-        with asking(config, as_json=json) as ask, _progress(work.path, json) as advance:
+        size = work.path.stat().st_size
+        with (
+            asking(config, as_json=json) as ask,
+            advancing(work.path.name, size, quiet=json) as advance,
+        ):
             for batch in _batches(work):
                 outcome.refused += [
                     {"line": line.number, "reason": line.reason, "sentence": line.sentence}
@@ -126,8 +130,8 @@ def _tell(outcome: Outcome, dry_run: bool) -> None:
 
 
 @contextmanager
-def _progress(path: Path, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, by octets of the file; none when nobody looks at a terminal."""
+def advancing(title: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error; none when nobody looks at a terminal. The title is shown without an INS in it."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -137,7 +141,7 @@ def _progress(path: Path, quiet: bool) -> Iterator[Callable[[int], None]]:
         disable=quiet or not sys.stderr.isatty(),
     )
     with bar:
-        task = bar.add_task(escape(mask_text(path.name)), total=path.stat().st_size)
+        task = bar.add_task(escape(mask_text(title)), total=total)
         yield lambda size: bar.advance(task, size)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from . import bal, channel, dev, document, ins, patient, queue, trace, trust
+from . import bal, channel, dev, document, ins, mailbox, patient, queue, trace, trust
 from . import doctor as doctoring
 from .call import DEFAULT_CONFIG, AsJson, Config, call, settings_of
 from .output import console, fail, show_json
@@ -31,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(bal.app, name="bal")
+app.add_typer(mailbox.app, name="mailbox")
 app.add_typer(patient.app, name="patient")
 app.add_typer(channel.app, name="channel")
 app.add_typer(ins.app, name="ins")

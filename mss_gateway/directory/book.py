@@ -18,17 +18,18 @@ class BookOptions:
     """Which domains are ours, all in lower-case A-label form.
 
     `patient_hosted` says that this gateway is the operator of the patient domain too, `alerts` that patients
-    with a personal address are told there of what arrives (PAT-3).
+    with a personal address are told there of what arrives (PAT-3), `limited` that every box has a quota (BAL-9).
     """
 
     hosted: frozenset[str]
     patient_domain: str = "patient.mssante.fr"
     patient_hosted: bool = False
     alerts: bool = False
+    limited: bool = False
 
 
-def box_of(row: BoxRow, address: Address, *, alerts: bool = True) -> Box:
-    """The box as the rules see it; `alerts` when patients are told outside at all."""
+def box_of(row: BoxRow, address: Address, *, alerts: bool = True, limited: bool = False) -> Box:
+    """The box as the rules see it; `alerts` when patients are told outside at all, `limited` as in `BookOptions`."""
     return Box(
         id=row.id,
         address=address,
@@ -41,6 +42,7 @@ def box_of(row: BoxRow, address: Address, *, alerts: bool = True) -> Box:
         exchange_folder=row.exchange_folder,
         server_mdn=row.server_mdn,
         alert=alerts and bool(row.alert_address),
+        limited=limited or bool(row.quota_bytes or row.quota_messages),
     )
 
 
@@ -82,7 +84,10 @@ class Book:
             pass
         generation = self._generation
         row = await self._rows.box(key)
-        box = box_of(row, address, alerts=self._options.alerts) if row is not None else None
+        options = self._options
+        box = None
+        if row is not None:
+            box = box_of(row, address, alerts=options.alerts, limited=options.limited)
         if generation == self._generation:  # else the directory changed while we read
             if len(self._boxes) >= CACHE_LIMIT:
                 self._boxes.pop(next(iter(self._boxes)))

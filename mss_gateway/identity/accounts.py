@@ -82,10 +82,8 @@ class Accounts:
         if not found or found[0].disabled or found[0].password_hash != principal.proof:
             return False
         now = await self._principal(found[0])
-        had = {box.id for box in principal.boxes}
-        if now is None or not had <= {box.id for box in now.boxes}:
-            return False
-        return now.carer_of & had <= principal.carer_of  # a holder made a carer may no longer delete (PAT-6)
+        # What may be done in them, which a change of role may take away, is asked with every command (RFC 4314).
+        return now is not None and {box.id for box in principal.boxes} <= {box.id for box in now.boxes}
 
     async def _person(self, login: str) -> Person | None:
         person = await self._rows.person(login)
@@ -104,15 +102,12 @@ class Accounts:
     async def _principal(self, person: Person) -> Principal | None:
         """What the person may open: boxes that they hold or are members of, none that is suspended or closed."""
         boxes: list[BoxRow] = []
-        cared: set[int] = set()
         for tie in await self._rows.memberships(person_id=person.id):
             box = await self._rows.box_by_id(tie.box_id)
             if box is None or box.state not in _OPEN:
                 continue
             if _opens(box, tie.role):
                 boxes.append(box)
-                if tie.role == "carer":
-                    cared.add(box.id)
         if not boxes:
             return None
         boxes.sort(key=lambda box: (_FIRST.index(box.type) if box.type in _FIRST else 9, box.address.lower()))
@@ -120,9 +115,7 @@ class Accounts:
         if all(box.type is BoxType.APP for box in boxes):
             kind = CallerKind.APPLICATION
         hashed = person.password_hash
-        return Principal(
-            person.id, person.login, person.name, kind, "plain", tuple(boxes), hashed, frozenset(cared)
-        )
+        return Principal(person.id, person.login, person.name, kind, "plain", tuple(boxes), hashed)
 
     async def certificate(self, dn_key: str, wanted: str) -> Principal | Refuse:
         """Software that shows a certificate registered for APP boxes (BAL-4)."""

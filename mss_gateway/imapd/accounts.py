@@ -1,4 +1,4 @@
-"""CAPABILITY, ID, ENABLE, LOGIN, AUTHENTICATE, LOGOUT (RFC 9051 sections 6.1, 6.2)."""
+"""CAPABILITY, ID, ENABLE, LOGIN, AUTHENTICATE, LOGOUT (RFC 9051 sections 6.1, 6.2), UNAUTHENTICATE (RFC 8437)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mss_gateway.protocol.imap.commands import Authenticate, Enable, Login
 
 from .session import Session
 
-_ENABLED = ("IMAP4REV2", "UTF8=ACCEPT", "CONDSTORE")
+_ENABLED = ("IMAP4REV2", "UTF8=ACCEPT", "CONDSTORE", "QRESYNC", "UIDONLY", "METADATA")
 
 
 async def capability(session: Session, request: Request) -> None:
@@ -33,15 +33,28 @@ async def enable(session: Session, request: Request) -> None:
         session.rev2 = True
     if "IMAP4REV2" in names or "UTF8=ACCEPT" in names:
         session.core.enable_utf8()
-    if "CONDSTORE" in names:
-        session.condstore = True
     session.send(responses.enabled(names))
+    if "CONDSTORE" in names or "QRESYNC" in names:
+        session.use_modseq()
+    session.qresync = session.qresync or "QRESYNC" in names
+    session.uidonly = session.uidonly or "UIDONLY" in names
+    if "METADATA" in names:
+        session.parts.hub.notices.watch(session)
     session.core.tagged(Ending.OK, "done")
+
+
+async def unauthenticate(session: Session, request: Request) -> None:
+    """UNAUTHENTICATE (RFC 8437): as before the login; nothing is expunged, TLS stays, compression ends here."""
+    session.forget()
+    session.core.tagged(Ending.OK, "nobody is logged in now")
+    await session.flush()
+    session.stream.decompress()
 
 
 async def logout(session: Session, request: Request) -> None:
     """LOGOUT."""
     session.leave()
+    session.listen(None)
     session.send(responses.bye("goodbye"))
     session.core.tagged(Ending.OK, "done")
 

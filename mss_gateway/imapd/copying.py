@@ -2,51 +2,76 @@
 
 from __future__ import annotations
 
-from mss_gateway.ports.mailboxes import NoSuchFolder
+from collections.abc import Sequence
+
+from mss_gateway.ports.mailboxes import Copied, NoSuchFolder
 from mss_gateway.protocol.imap import Ending, Request, responses
 from mss_gateway.protocol.imap.commands import Copy, Move
 
+from .limits import capped, check_limit, finish
 from .names import find
-from .numbers import uids_of
-from .selecting import deletable
+from .numbers import check_uids, uids_of
+from .progress import Progress
+from .rights import require, require_here
+from .selecting import writable
 from .session import CommandFailed, Session
-from .sync import sync
+from .sync import sync, told_to
 
 TRYCREATE = b"TRYCREATE"
 
 
 async def copy(session: Session, request: Request) -> None:
-    """COPY: all or nothing."""
+    """COPY: all or nothing, also when there are too many (RFC 9738 section 3.1)."""
     command = request.command
     assert isinstance(command, Copy)
+    check_uids(session, uid=command.uid)
     selected = session.folder
     uids = uids_of(selected, command.numbers, uid=command.uid)
-    _, target = await find(session, command.mailbox, TRYCREATE)
+    check_limit(session, len(uids))
+    box, target = await find(session, command.mailbox, TRYCREATE)
+    await require(session, box, target, "i")
     try:
-        copied = await session.mailboxes.copy(selected.folder.id, selected.viewer, uids, target.id)
+        copied = await Progress(session, request.tag).while_waiting(
+            session.mailboxes.copy(selected.folder.id, selected.viewer, uids, target.id), len(uids)
+        )
     except NoSuchFolder:
         raise CommandFailed("No such mailbox", TRYCREATE) from None
-    code = b""
-    if copied.source_uids:
-        code = responses.copyuid(copied.uid_validity, copied.source_uids, copied.target_uids)
     await sync(session)
-    session.core.tagged(Ending.OK, "copied", code=code)
+    _check_any(copied, uids, uid=command.uid)
+    session.core.tagged(Ending.OK, "copied", code=_copyuid(copied))
 
 
 async def move(session: Session, request: Request) -> None:
     """MOVE: COPYUID comes in an untagged OK, before the EXPUNGEs (RFC 6851 section 4.3)."""
     command = request.command
     assert isinstance(command, Move)
-    selected = deletable(session)
-    uids = uids_of(selected, command.numbers, uid=command.uid)
-    _, target = await find(session, command.mailbox, TRYCREATE)
+    check_uids(session, uid=command.uid)
+    selected = writable(session)
+    await require_here(session, "te")
+    uids, limit = capped(session, uids_of(selected, command.numbers, uid=command.uid))
+    box, target = await find(session, command.mailbox, TRYCREATE)
+    await require(session, box, target, "i")
     try:
-        moved = await session.mailboxes.move(selected.folder.id, selected.viewer, uids, target.id)
+        moved = await Progress(session, request.tag).while_waiting(
+            session.mailboxes.move(selected.folder.id, selected.viewer, uids, target.id), len(uids)
+        )
     except NoSuchFolder:
         raise CommandFailed("No such mailbox", TRYCREATE) from None
     if moved.source_uids:
-        code = responses.copyuid(moved.uid_validity, moved.source_uids, moved.target_uids)
-        session.send(responses.ok("moved", code))
+        session.send(responses.ok("moved", _copyuid(moved)))
     selected.dirty = True
     await sync(session)
-    session.core.tagged(Ending.OK, "moved")
+    _check_any(moved, uids, uid=command.uid)
+    finish(session, "moved", told_to(session) if moved.source_uids else b"", limit)
+
+
+def _copyuid(copied: Copied) -> bytes:
+    if not copied.source_uids:
+        return b""
+    return responses.copyuid(copied.uid_validity, copied.source_uids, copied.target_uids)
+
+
+def _check_any(copied: Copied, uids: Sequence[int], *, uid: bool) -> None:
+    """Raise `CommandFailed` when all messages named by number have gone meanwhile (RFC 5530)."""
+    if uids and not uid and not copied.source_uids:
+        raise CommandFailed("These messages have gone", b"EXPUNGEISSUED")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from mss_gateway.base.errors import ProtocolViolation
 from mss_gateway.net.stream import DeadlinePassed, Draining, Stream, StreamClosed
 from mss_gateway.observe.events import Event
+from mss_gateway.ports.access import OverQuota
 from mss_gateway.ports.mailboxes import NoSuchFolder
 from mss_gateway.ports.store import StoreError
 from mss_gateway.protocol.imap import (
@@ -17,6 +19,8 @@ from mss_gateway.protocol.imap import (
     AppendAbandoned,
     AppendChunk,
     AppendEnd,
+    AppendMessage,
+    AppendUrl,
     AuthResponse,
     Ending,
     IdleDone,
@@ -26,9 +30,31 @@ from mss_gateway.protocol.imap import (
     State,
 )
 from mss_gateway.protocol.imap import commands as c
+from mss_gateway.protocol.imap import commands_metadata as m
+from mss_gateway.protocol.imap import commands_rights as r
+from mss_gateway.protocol.imap.commands_resync import Unauthenticate
 from mss_gateway.protocol.imap.responses import greeting
 
-from . import accounts, appending, copying, fetch, flags, idling, mailboxes, searching, selecting
+from . import (
+    accounts,
+    acl,
+    appending,
+    contexts,
+    copying,
+    fetch,
+    flags,
+    idling,
+    listing,
+    mailboxes,
+    metadata,
+    multisearch,
+    quota,
+    searching,
+    selecting,
+    sorting,
+    threading,
+)
+from .rights import still_reads
 from .session import CommandFailed, Parts, Session
 
 Family = Callable[[Session, Request], Awaitable[None]]
@@ -38,6 +64,7 @@ FAMILIES: dict[type, Family] = {
     c.Capability: accounts.capability,
     c.Id: accounts.identification,
     c.Enable: accounts.enable,
+    Unauthenticate: accounts.unauthenticate,
     c.Login: accounts.login,
     c.Authenticate: accounts.authenticate,
     c.Logout: accounts.logout,
@@ -52,17 +79,34 @@ FAMILIES: dict[type, Family] = {
     c.Rename: mailboxes.rename,
     c.Subscribe: mailboxes.subscribe,
     c.Unsubscribe: mailboxes.subscribe,
-    c.List: mailboxes.list_,
-    c.Lsub: mailboxes.lsub,
+    c.List: listing.list_,
+    c.Lsub: listing.lsub,
     c.Namespace: mailboxes.namespace,
-    c.Status: mailboxes.status,
+    c.Status: listing.status,
     c.Fetch: fetch.fetch,
     c.Store: flags.store,
     c.Search: searching.search,
+    c.MultiSearch: multisearch.multisearch,
+    c.CancelUpdate: contexts.cancel_update,
+    c.Sort: sorting.sort,
+    c.Thread: threading.thread,
     c.Copy: copying.copy,
     c.Move: copying.move,
+    m.GetMetadata: metadata.get_metadata,
+    m.SetMetadata: metadata.set_metadata,
+    r.GetAcl: acl.get_acl,
+    r.SetAcl: acl.set_acl,
+    r.DeleteAcl: acl.delete_acl,
+    r.ListRights: acl.list_rights,
+    r.MyRights: acl.my_rights,
+    r.GetQuota: quota.get_quota,
+    r.GetQuotaRoot: quota.get_quota_root,
 }
 """Who answers which command; IDLE, APPEND and STARTTLS are part of the loop itself."""
+
+
+ANSWERS = 64 * 1024  # octets of answers that are gathered before they are sent
+EVENTS = 64  # commands of one connection between two turns of the loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +138,18 @@ class Connection:
         options = door.parts.options
         self._door = door
         self._stream = stream
-        self._core = ImapServer(ImapOptions(max_append=options.max_append), tls=options.implicit_tls)
+        self._core = ImapServer(
+            ImapOptions(
+                max_append=options.max_append,
+                message_limit=options.message_limit,
+                annotation_size=options.annotation_size,
+            ),
+            tls=options.implicit_tls,
+        )
         self._session = Session(self._core, stream, door.parts)
         self._appending: appending.Appending | None = None
         self._idling = False
-        self._started = time.monotonic()
+        self._events = 0  # since others had their turn
 
     async def run(self) -> None:
         """Speak until one side ends it."""
@@ -120,12 +171,22 @@ class Connection:
                     return
                 continue
             await self._guarded(event)
+            await self._take_turns()
+
+    async def _take_turns(self) -> None:
+        """Many commands in one packet: neither may their answers pile up, nor may other connections wait for all."""
+        self._events += 1
+        if self._core.queued >= ANSWERS:
+            await self._session.flush()
+        if self._events >= EVENTS:
+            self._events = 0
+            await asyncio.sleep(0)
 
     async def end(self) -> None:
         """Leave nothing behind."""
         self._session.leave()
         if self._appending is not None:
-            await self._appending.spool.discard()
+            await self._appending.discard()
 
     async def _more(self) -> bool:
         """Send what is queued and read; False at the end of the connection."""
@@ -133,6 +194,8 @@ class Connection:
         try:
             if self._idling:
                 await idling.wait(self._session)
+            if self._core.state is State.LOGOUT:
+                return False
             data = await self._stream.read(self._deadline(), idle=self._appending is None)
         except DeadlinePassed:
             self._core.bye("too long without a word")
@@ -148,7 +211,7 @@ class Connection:
         deadlines = self._door.parts.options.deadlines
         if self._session.principal is None:
             # In all, however the octets are spread: a slow peer must not hold a connection before its login.
-            return max(0.0, self._started + deadlines.login - time.monotonic())
+            return max(0.0, self._session.started + deadlines.login - time.monotonic())
         if self._appending is not None or self._core.buffered:
             return deadlines.literal
         return deadlines.command
@@ -158,12 +221,14 @@ class Connection:
         try:
             await self._handle(event)
         except CommandFailed as failure:
-            self._core.tagged(failure.ending, failure.text, code=failure.code)
+            await self._fail(failure.ending, failure.text, failure.code)
+        except OverQuota:
+            await self._fail(Ending.NO, quota.NO_ROOM, quota.OVERQUOTA)
         except NoSuchFolder:
-            self._core.tagged(Ending.NO, "the mailbox is gone", code=b"NONEXISTENT")
+            await self._fail(Ending.NO, "the mailbox is gone", b"NONEXISTENT")
         except StoreError as error:
             self._door.parts.log.fault(Event.STORE_FAULT, error, peer=self._stream.host)
-            self._core.tagged(Ending.NO, "not possible now, try again later", code=b"UNAVAILABLE")
+            await self._fail(Ending.NO, "not possible now, try again later", b"UNAVAILABLE")
         except (StreamClosed, DeadlinePassed, ssl.SSLError):
             raise
         except Exception as error:  # our own bug: the peer learns nothing of it
@@ -172,23 +237,34 @@ class Connection:
             await self._session.flush()
             raise StreamClosed from error
 
+    async def _fail(self, ending: Ending, text: str, code: bytes) -> None:
+        """Answer the command in hand, wherever it is: messages that still come must never be read as commands."""
+        if self._core.appending:
+            self._core.refuse_literal(ending, text, code)
+            if self._appending is not None:
+                await self._appending.discard()
+                self._appending = None
+        else:
+            self._core.tagged(ending, text, code=code)
+
     async def _handle(self, event: object) -> None:
-        if not await self._session.admitted():
+        if not (await self._session.admitted() and await still_reads(self._session)):
             self._core.bye("your access to a mailbox has changed, log in again")
             return
         match event:
             case Request(_, command):
+                await metadata.tell_changes(self._session)
                 await self._command(event, command)
-            case AppendChunk(data):
-                if self._appending is not None:
-                    await appending.chunk(self._appending, data)
+            case AppendMessage() | AppendChunk() | AppendUrl():
+                assert self._appending is not None
+                await appending.take(self._session, self._appending, event)
             case AppendEnd():
                 under_way, self._appending = self._appending, None
                 assert under_way is not None
                 await appending.end(self._session, under_way)
             case AppendAbandoned():
                 if self._appending is not None:
-                    await self._appending.spool.discard()
+                    await self._appending.discard()
                     self._appending = None
             case IdleDone():
                 self._idling = False
@@ -200,13 +276,17 @@ class Connection:
         match command:
             case c.Idle():
                 self._idling = True
-            case c.Append():
+            case c.Append() | c.Replace():
                 self._appending = await appending.begin(self._session, request)
             case c.StartTls():
                 self._core.tagged(Ending.OK, "begin TLS now")
                 await self._session.flush()
                 await self._handshake()
                 self._core.tls_started()
+            case c.Compress():
+                self._core.tagged(Ending.OK, "DEFLATE active")
+                await self._session.flush()
+                self._stream.compress(self._core.take_rest())
             case _:
                 await FAMILIES[type(command)](self._session, request)
 

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mss_gateway.net.stream import StreamClosed
 from mss_gateway.observe.events import Event
 from mss_gateway.ports.mailboxes import FlagChange, MessageRow
 from mss_gateway.ports.store import StoreError
-from mss_gateway.protocol.imap import Ending, Request, fetching
+from mss_gateway.protocol.imap import Ending, Request, fetching, responses
 from mss_gateway.protocol.imap.commands import Fetch
 from mss_gateway.protocol.imap.fetchitems import (
     Attribute,
     BinarySection,
-    BinarySize,
     BodySection,
     FetchItem,
     SectionText,
 )
+from mss_gateway.protocol.imap.sequence import window
 
 from . import sections
-from .fetchpieces import PIECES, wants_of
-from .numbers import uids_of
-from .session import Selected, Session
-from .sync import learn_keywords, sync
+from .fetchflags import FLAGS_ALONE, batches, note_modseqs, send_flags, send_lines
+from .fetchpieces import PIECES, in_utf8, wants_of
+from .limits import capped, check_limit, finish
+from .numbers import check_uids, issued, uids_of
+from .previews import with_previews
+from .progress import Progress
+from .session import CommandFailed, Selected, Session
+from .sync import fetch_head, learn_keywords, sync
 
 BATCH = 500  # messages of one hop to the store when only stored columns are asked
 BODY_BATCH = 32  # messages of one hop when texts come along
@@ -35,34 +40,81 @@ async def fetch(session: Session, request: Request) -> None:
     command = request.command
     assert isinstance(command, Fetch)
     selected = session.folder
-    uids = uids_of(selected, command.numbers, uid=command.uid)
+    _check(session, command)
+    named = uids_of(selected, command.numbers, uid=command.uid)
     if command.changed_since is not None or Attribute.MODSEQ in command.items:
-        session.condstore = True
+        session.use_modseq()
+    uids, limit = await _wanted(session, command, named)
     items = _items(session, command)
     wants = wants_of(items)
     bodies = [item for item in items if not isinstance(item, Attribute)]
-    size = BODY_BATCH if bodies else BATCH
-    for at in range(0, len(uids), size):
-        batch = uids[at : at + size]
+    progress = Progress(session, request.tag)
+    done = 0
+    if FLAGS_ALONE.issuperset(items):
+        await send_flags(session, selected, uids, items, progress, newest_first=bool(limit))
+        uids = ()
+    for batch in batches(uids, BODY_BATCH if bodies else BATCH, newest_first=bool(limit)):
         rows = await session.mailboxes.rows(selected.folder.id, selected.viewer, batch, wants)
-        if command.changed_since is not None:
-            rows = [row for row in rows if row.modseq > command.changed_since]
+        rows = await with_previews(session, selected, rows, items)
+        if session.core.utf8:
+            rows = [in_utf8(row) for row in rows]
+        if limit:
+            rows.reverse()
+        note_modseqs(selected, rows, items)
         if bodies:
             await _send_bodies(session, selected, rows, items)
         else:
             _send_columns(session, selected, rows, items)
         await session.flush()
+        done += len(batch)
+        await progress.tick(done, len(uids))
     await sync(session, expunges=command.uid)
-    session.core.tagged(Ending.OK, "fetched")
+    finish(session, "fetched", issued(selected, named, uid=command.uid), limit)
+
+
+def _check(session: Session, command: Fetch) -> None:
+    """Raise `CommandFailed` BAD where the extensions' conditions are not met."""
+    check_uids(session, uid=command.uid)
+    if command.vanished and not (session.qresync and command.uid and command.changed_since is not None):
+        raise CommandFailed(
+            "VANISHED goes with UID FETCH, CHANGEDSINCE and an enabled QRESYNC", ending=Ending.BAD
+        )
+
+
+async def _wanted(session: Session, command: Fetch, named: Sequence[int]) -> tuple[Sequence[int], bytes]:
+    """The UIDs to answer for, ascending, and the MESSAGELIMIT code: the window of PARTIAL comes before CHANGEDSINCE
+    (RFC 9394 section 3.4). Also says what has VANISHED of all that was named."""
+    selected = session.folder
+    uids: Sequence[int] = named
+    if command.window is not None:
+        low, high = sorted((abs(command.window[0]), abs(command.window[1])))
+        check_limit(session, high - low + 1)
+        uids = window(named, *command.window)
+    if command.changed_since is not None:
+        touched = await session.mailboxes.touched(selected.folder.id, selected.viewer, command.changed_since)
+        if command.vanished:
+            # What the client still counts among its messages is told as news at the end.
+            gone = [
+                uid for uid in command.numbers.overlap(touched.vanished) if selected.view.number(uid) is None
+            ]
+            session.send(responses.vanished(gone, earlier=True))
+        changed = frozenset(touched.changed)
+        uids = [uid for uid in uids if uid in changed]
+    return capped(session, uids)
 
 
 def _items(session: Session, command: Fetch) -> tuple[FetchItem, ...]:
-    """The items asked, with UID for the UID form and MODSEQ for CHANGEDSINCE, each once."""
+    """The items asked, with UID for the UID form and MODSEQ for CHANGEDSINCE, each once.
+
+    Under UIDONLY the UID stands in front of the line and is not said again.
+    """
     items = list(command.items)
     if command.uid and Attribute.UID not in items:
         items.insert(0, Attribute.UID)
     if command.changed_since is not None and Attribute.MODSEQ not in items:
         items.append(Attribute.MODSEQ)
+    if session.uidonly and len(items) > 1:
+        items.remove(Attribute.UID)
     return tuple(items)
 
 
@@ -70,17 +122,17 @@ def _send_columns(
     session: Session, selected: Selected, rows: list[MessageRow], items: tuple[FetchItem, ...]
 ) -> None:
     pieces = [PIECES[item] for item in items if isinstance(item, Attribute)]
-    number_of = selected.view.number
-    for row in rows:
-        number = number_of(row.uid)
-        if number is not None:
-            session.send(fetching.fetch(number, [piece(row) for piece in pieces]))
+    send_lines(session, selected, [(row.uid, [piece(row) for piece in pieces]) for row in rows])
 
 
 async def _send_bodies(
     session: Session, selected: Selected, rows: list[MessageRow], items: tuple[FetchItem, ...]
 ) -> None:
     """Answer messages whose bodies are asked; texts that are small come in one hop."""
+    for row in rows:
+        sections.check_encodings(
+            row, items
+        )  # before anything is marked or sent: a NO inside of a line would break it
     rows, seen = await _mark_seen(session, selected, rows, items)
     texts: dict[int, bytes] = {}
     if any(sections.needs_text(item) for item in items):
@@ -92,9 +144,6 @@ async def _send_bodies(
             continue
         learn_keywords(session, selected, row.flags)
         reader = sections.Reader(session, row, texts.get(row.body_id))
-        for item in items:
-            if isinstance(item, BinarySection | BinarySize):
-                reader.check(item)  # before the line begins: a NO in the middle of it would break it
         try:
             await _send_message(session, number, row, _shown(session, items, row.uid in seen), reader)
         except StoreError as error:
@@ -114,7 +163,7 @@ def _shown(session: Session, items: tuple[FetchItem, ...], marked: bool) -> tupl
 async def _send_message(
     session: Session, number: int, row: MessageRow, items: tuple[FetchItem, ...], reader: sections.Reader
 ) -> None:
-    session.send(fetching.fetch_head(number))
+    session.send(fetch_head(session, row.uid, number))
     for index, item in enumerate(items):
         if index:
             session.send(b" ")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from mss_gateway.mail.imapstring import utf8_form
 from mss_gateway.ports.mailboxes import MessageRow, Want
 from mss_gateway.protocol.imap import fetching
 from mss_gateway.protocol.imap.fetchitems import (
@@ -13,11 +15,23 @@ from mss_gateway.protocol.imap.fetchitems import (
     BodySection,
     FetchItem,
 )
+from mss_gateway.protocol.imap.objectids import email_id, thread_id
+from mss_gateway.protocol.imap.quoting import nstring
 
 from . import sections
 
 Piece = Callable[[MessageRow], bytes]
 """Writes one item of a message from its row."""
+
+
+def _date(epoch: float | None) -> bytes:
+    return b"NIL" if epoch is None else fetching.internal_date(epoch)
+
+
+def _words(preview: str | None) -> bytes:
+    """ASCII in quotes, anything else as a literal in UTF-8, which every client can take (RFC 8970 section 3.2)."""
+    return nstring(None if preview is None else preview.encode("utf-8", "replace"))
+
 
 PIECES: dict[Attribute, Piece] = {
     Attribute.UID: lambda row: fetching.uid_item(row.uid),
@@ -28,6 +42,11 @@ PIECES: dict[Attribute, Piece] = {
     Attribute.ENVELOPE: lambda row: b"ENVELOPE " + (row.envelope or b"NIL"),
     Attribute.BODYSTRUCTURE: lambda row: b"BODYSTRUCTURE " + (row.bodystructure or b"NIL"),
     Attribute.BODY: lambda row: b"BODY " + sections.body_form(row),
+    Attribute.EMAILID: lambda row: b"EMAILID (%b)" % email_id(row.digest or b""),
+    Attribute.THREADID: lambda row: b"THREADID (%b)" % thread_id(row.thread or 0),
+    Attribute.SAVEDATE: lambda row: b"SAVEDATE " + _date(row.save_date),
+    Attribute.PREVIEW: lambda row: b"PREVIEW " + _words(row.preview),
+    Attribute.PREVIEW_LAZY: lambda row: b"PREVIEW " + _words(row.preview),
 }
 """Items that are written from a row alone."""
 
@@ -35,7 +54,18 @@ _COLUMNS = {
     Attribute.ENVELOPE: Want.ENVELOPE,
     Attribute.BODYSTRUCTURE: Want.BODYSTRUCTURE,
     Attribute.BODY: Want.BODYSTRUCTURE,
+    Attribute.EMAILID: Want.DIGEST,
+    Attribute.PREVIEW: Want.PREVIEW,
+    Attribute.PREVIEW_LAZY: Want.PREVIEW,
 }
+
+
+def in_utf8(row: MessageRow) -> MessageRow:
+    """The row for a client that takes UTF-8 in quoted strings (RFC 6855 section 3, RFC 9051 section 4.3)."""
+    envelope, structure = utf8_form(row.envelope or b""), utf8_form(row.bodystructure or b"")
+    if envelope == (row.envelope or b"") and structure == (row.bodystructure or b""):
+        return row
+    return replace(row, envelope=envelope or None, bodystructure=structure or None)
 
 
 def wants_of(items: tuple[FetchItem, ...]) -> frozenset[Want]:

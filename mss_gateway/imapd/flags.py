@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mss_gateway.ports.mailboxes import FlagChange
-from mss_gateway.protocol.imap import Ending, Request, fetching, responses
+from mss_gateway.protocol.imap import Request, fetching, responses
 from mss_gateway.protocol.imap.commands import Store, StoreMode
 
-from .numbers import uids_of
-from .selecting import deletable, writable
-from .session import Session
-from .sync import DELETED, flag_items, learn_keywords, sync
+from .limits import capped, finish
+from .numbers import check_uids, issued, uids_of
+from .progress import Progress
+from .rights import require_some
+from .selecting import writable
+from .session import Selected, Session
+from .sync import flag_items, learn_keywords, send_fetch, sync
 
 _CHANGES = {
     StoreMode.REPLACE: FlagChange.REPLACE,
@@ -22,23 +27,28 @@ async def store(session: Session, request: Request) -> None:
     """Change flags; what UNCHANGEDSINCE held back is named in MODIFIED."""
     command = request.command
     assert isinstance(command, Store)
-    deletes = command.mode is not StoreMode.REMOVE and marks_deleted(command.flags)
-    selected = deletable(session) if deletes else writable(session)
-    uids = uids_of(selected, command.numbers, uid=command.uid)
+    check_uids(session, uid=command.uid)
+    selected = writable(session)
+    await require_some(session, command.flags)
+    named = uids_of(selected, command.numbers, uid=command.uid)
+    uids, limit = capped(session, named)
     if command.unchanged_since is not None:
-        session.condstore = True
+        session.use_modseq()
     # What others did comes first: a silent answer says nothing, and must not hide a change of theirs.
     heard = await sync(session, expunges=False)
     known = selected.modseq + 1
-    outcome = await session.mailboxes.store_flags(
-        selected.folder.id,
-        selected.viewer,
-        uids,
-        _CHANGES[command.mode],
-        command.flags,
-        command.unchanged_since,
+    outcome = await Progress(session, request.tag).while_waiting(
+        session.mailboxes.store_flags(
+            selected.folder.id,
+            selected.viewer,
+            uids,
+            _CHANGES[command.mode],
+            command.flags,
+            command.unchanged_since,
+        ),
+        len(uids),
     )
-    for row in outcome.rows:
+    for row in reversed(outcome.rows) if limit else outcome.rows:
         number = selected.view.number(row.uid)
         if number is None:
             continue
@@ -48,23 +58,20 @@ async def store(session: Session, request: Request) -> None:
             selected.told[row.uid] = row.modseq
         if not silent:
             learn_keywords(session, selected, row.flags)
-            session.send(
-                fetching.fetch(number, flag_items(session, row, uid=command.uid or session.condstore))
-            )
+            items = flag_items(session, row, uid=command.uid or session.condstore)
+            send_fetch(session, row.uid, number, items)
         elif session.condstore:
-            session.send(
-                fetching.fetch(number, [fetching.uid_item(row.uid), fetching.modseq_item(row.modseq)])
-            )
+            items = [fetching.uid_item(row.uid), fetching.modseq_item(row.modseq)]
+            send_fetch(session, row.uid, number, items)
     await sync(session, expunges=command.uid)
-    code = b""
+    code = issued(selected, named, uid=command.uid)
     if outcome.held_back:
-        held = outcome.held_back
-        if not command.uid:
-            held = tuple(number for uid in held if (number := selected.view.number(uid)) is not None)
-        code = b"MODIFIED " + responses.number_set(held)
-    session.core.tagged(Ending.OK, "stored", code=code)
+        code = b"MODIFIED " + responses.number_set(_shown(selected, outcome.held_back, uid=command.uid))
+    finish(session, "stored", code, limit)
 
 
-def marks_deleted(flags: frozenset[str]) -> bool:
-    """Whether `\\Deleted` is among flags, in whatever case (RFC 9051 section 2.3.2)."""
-    return any(flag.lower() == DELETED.lower() for flag in flags)
+def _shown(selected: Selected, uids: Sequence[int], *, uid: bool) -> Sequence[int]:
+    """UIDs as the command names messages."""
+    if uid:
+        return uids
+    return [number for one in uids if (number := selected.view.number(one)) is not None]

@@ -2,28 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Protocol, TypeVar
+
+from mss_gateway.ports.tree import TreeEvent
+
+from .notices import Notices
+
+T = TypeVar("T")
+
+
+class Watcher(Protocol):
+    """Somebody who wants to hear. Watchers only take note; they never send or wait."""
+
+    def folder_changed(self, folder_id: int) -> None:
+        """A commit changed a folder that is watched."""
+
+    def tree_changed(self, event: TreeEvent) -> None:
+        """A commit changed the tree of folders, or the rights, of a box that is watched."""
 
 
 class Hub:
-    """Keeps who looks at which folder. Listeners only take note; they never send or wait."""
+    """Keeps who looks at which folder and at which box."""
 
     def __init__(self) -> None:
-        self._watchers: dict[int, set[Callable[[], None]]] = {}
+        self.notices = Notices()
+        self._folders: dict[int, set[Watcher]] = {}
+        self._boxes: dict[int, set[Watcher]] = {}
+        self._reads: dict[int, dict[Hashable, asyncio.Future[Any]]] = {}
 
-    def watch(self, folder_id: int, listener: Callable[[], None]) -> None:
-        """Call `listener` at every change of the folder until `forget`."""
-        self._watchers.setdefault(folder_id, set()).add(listener)
+    def watch(self, folder_id: int, watcher: Watcher) -> None:
+        """Tell of every change of the folder until `forget`."""
+        self._folders.setdefault(folder_id, set()).add(watcher)
 
-    def forget(self, folder_id: int, listener: Callable[[], None]) -> None:
-        """Stop calling; unknown listeners are no mistake."""
-        watchers = self._watchers.get(folder_id)
-        if watchers is not None:
-            watchers.discard(listener)
-            if not watchers:
-                del self._watchers[folder_id]
+    def forget(self, folder_id: int, watcher: Watcher) -> None:
+        """Stop telling; unknown watchers are no mistake."""
+        _leave(self._folders, folder_id, watcher)
+
+    def watch_box(self, box_id: int, watcher: Watcher) -> None:
+        """Tell of every act on the tree and the rights of the box until `forget_box`."""
+        self._boxes.setdefault(box_id, set()).add(watcher)
+
+    def forget_box(self, box_id: int, watcher: Watcher) -> None:
+        """Stop telling; unknown watchers are no mistake."""
+        _leave(self._boxes, box_id, watcher)
 
     def changed(self, folder_id: int, _modseq: int) -> None:
         """A commit changed the folder (a `ports.store.FolderListener`)."""
-        for listener in tuple(self._watchers.get(folder_id, ())):
-            listener()
+        self._reads.pop(folder_id, None)  # whoever asks from now on must see this commit
+        for watcher in tuple(self._folders.get(folder_id, ())):
+            watcher.folder_changed(folder_id)
+
+    def tree_changed(self, event: TreeEvent) -> None:
+        """A commit changed a box (a `ports.tree.TreeListener`)."""
+        for watcher in tuple(self._boxes.get(event.box_id, ())):
+            watcher.tree_changed(event)
+
+    async def together(self, folder_id: int, what: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+        """Read something of a folder, once for all who ask for the same between two commits that change it.
+
+        Many clients look at one folder, and a commit wakes all of them in the same turn of the loop. Raises what
+        the read raises.
+        """
+        if len(self._folders.get(folder_id, ())) < 2:
+            return await read()
+        reads = self._reads.setdefault(folder_id, {})
+        under_way: asyncio.Future[T] | None = reads.get(what)
+        if under_way is None:
+            under_way = reads[what] = asyncio.ensure_future(read())
+            under_way.add_done_callback(lambda done: self._ended(folder_id, what, done))
+        return await asyncio.shield(under_way)  # one client that leaves must not end it for the others
+
+    def _ended(self, folder_id: int, what: Hashable, done: asyncio.Future[Any]) -> None:
+        """A result is kept for nobody: a large one would stay in memory until the folder changes."""
+        if not done.cancelled():
+            done.exception()  # seen, even when all who asked have left
+        reads = self._reads.get(folder_id)
+        if reads is not None and reads.get(what) is done:
+            del reads[what]
+            if not reads:
+                del self._reads[folder_id]
+
+
+def _leave(watched: dict[int, set[Watcher]], key: int, watcher: Watcher) -> None:
+    watchers = watched.get(key)
+    if watchers is not None:
+        watchers.discard(watcher)
+        if not watchers:
+            del watched[key]

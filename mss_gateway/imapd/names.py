@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 from mss_gateway.ports.mailboxes import Folder
@@ -22,7 +23,11 @@ class Place:
 
 
 def resolve(session: Session, name: str) -> Place:
-    """The box and folder name behind a mailbox name; raises `CommandFailed` for a box that is not ours."""
+    """The box and folder name behind a mailbox name; raises `CommandFailed` for a box that is not ours.
+
+    Names are kept in one normal form, NFC: `é` typed on two kinds of machine is one folder (RFC 9051 section 5.1).
+    """
+    name = normal(name)
     main = session.who.primary
     if name != SHARED and not name.startswith(f"{SHARED}/"):
         return Place(main, name)
@@ -32,6 +37,11 @@ def resolve(session: Session, name: str) -> Place:
         if box.id != main.id and box.address.lower() == address.lower():
             return Place(box, INBOX if inner.upper() in ("", INBOX) else inner)
     raise CommandFailed("No such mailbox", NONEXISTENT)
+
+
+def normal(name: str) -> str:
+    """A mailbox name in its normal form."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def shown(session: Session, box: BoxRow, name: str) -> str:
@@ -45,19 +55,16 @@ def has_shared(session: Session) -> bool:
 
 
 async def find(session: Session, name: str, code: bytes = NONEXISTENT) -> tuple[BoxRow, Folder]:
-    """The folder of a mailbox name; raises `CommandFailed` with `code` when it is not there."""
+    """The folder of a mailbox name; raises `CommandFailed` with `code` when it is not there.
+
+    What may be done in it is for `rights.require` to say.
+    """
     place = resolve(session, name)
-    for folder in await session.mailboxes.folders(place.box.id):
+    folders = await session.mailboxes.folders(place.box.id)
+    for folder in folders:
         if folder.name == place.name:
             return place.box, folder
+    for folder in folders:  # one that was made before names had a normal form
+        if normal(folder.name) == place.name:
+            return place.box, folder
     raise CommandFailed("No such mailbox", code)
-
-
-async def everything(session: Session) -> list[tuple[str, Folder, BoxRow]]:
-    """All folders with the names that the client sees: the main box first, then each shared one."""
-    listed = []
-    main = session.who.primary
-    for box in sorted(session.who.boxes, key=lambda box: (box.id != main.id, box.address)):
-        for folder in await session.mailboxes.folders(box.id):
-            listed.append((shown(session, box, folder.name), folder, box))
-    return listed

@@ -1,138 +1,135 @@
-"""SEARCH and UID SEARCH (RFC 9051 section 6.4.4, RFC 4731, RFC 5182)."""
+"""SEARCH and UID SEARCH (RFC 9051 section 6.4.4, RFC 4731, 5032, 5182, 5267, 6203, 7162, 9394)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 
-from mss_gateway.mail.dates import parse_date
-from mss_gateway.mail.message import Header
-from mss_gateway.ports.mailboxes import MessageRow, Want
 from mss_gateway.protocol.imap import Ending, Request, responses
 from mss_gateway.protocol.imap.commands import Search
-from mss_gateway.protocol.imap.matching import Column, columns, compile_search, uses_modseq
+from mss_gateway.protocol.imap.esearch import Results, correlator, esearch, saved_part
+from mss_gateway.protocol.imap.matching import uses_modseq
+from mss_gateway.protocol.imap.searchkeys import And, InUids, SearchKey
+from mss_gateway.protocol.imap.settling import by_number, settle
+from mss_gateway.protocol.imap.tracker import SequenceView
 
-from .plaintext import readable_text
-from .session import Session
+from . import contexts
+from .finding import Matches, find, find_scored, find_uids
+from .limits import capped, finish
+from .numbers import UIDREQUIRED, check_uids
+from .progress import Progress
+from .reading import Found
+from .session import CommandFailed, Selected, Session
 from .sync import sync
 
-BATCH = 500  # messages of one hop
-TEXT_BATCH = 50  # messages of one hop when their bodies are searched
-TEXT_LIMIT = 8 * 1024 * 1024  # octets of one text that a search reads
-
-
-@dataclass(slots=True)
-class Found:
-    """One message as `matching` sees it."""
-
-    row: MessageRow
-    number: int
-    body: bytes = b""
-    uid: int = field(init=False)
-    flags: frozenset[str] = field(init=False)
-    modseq: int = field(init=False)
-    internal_date: float = field(init=False)
-    size: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.uid = self.row.uid
-        self.flags = self.row.flags
-        self.modseq = self.row.modseq
-        self.internal_date = self.row.internal_date
-        self.size = self.row.size
-
-    def header(self) -> bytes:
-        """The header block."""
-        return self.row.header or b""
-
-    def sent_at(self) -> float | None:
-        """The Date header."""
-        date = Header(self.row.header or b"").first(b"date")
-        return parse_date(date) if date else None
-
-    def forget(self) -> None:
-        """Let the octets go; what identifies the message stays."""
-        self.body = b""
-        self.row = replace(self.row, header=None, structure=None)
-
-    def texts(self) -> str:
-        """The text parts, decoded."""
-        return readable_text(self.row, self.body)
+ROWS = 5_000  # messages of one hop when their mod-sequences are asked
+SCORE = 50  # relevancy of a match that the index has not scored (RFC 6203)
+SHOWN = frozenset({"ALL", "MIN", "MAX", "COUNT", "RELEVANCY"})
+"""Return options that put something into the answer."""
 
 
 async def search(session: Session, request: Request) -> None:
-    """Evaluate in batches; other sessions run in between."""
+    """Find, keep for `$`, answer, and go on watching when UPDATE asks for it."""
     command = request.command
     assert isinstance(command, Search)
-    modseq_asked = uses_modseq(command.key)
-    if modseq_asked:
-        session.condstore = True
-    matches = await _matches(session, command)
-    uids = [found.uid for found in matches]
-    if "SAVE" in command.returns:
-        session.folder.view.save(_saved(uids, command.returns))
-    numbers = uids if command.uid else [found.number for found in matches]
-    highest = max((found.modseq for found in matches), default=0) if modseq_asked else None
-    shown = command.returns - {"SAVE"}
-    if command.extended or session.rev2:
-        if shown or not command.returns:
-            returns = shown or frozenset({"ALL"})
-            session.send(responses.esearch(request.tag, numbers, returns, uid=command.uid, modseq=highest))
-    else:
-        session.send(responses.search(numbers, highest))
-    await sync(session, expunges=command.uid)
-    session.core.tagged(Ending.OK, "searched")
-
-
-def _saved(uids: list[int], returns: frozenset[str]) -> list[int]:
-    """What `$` holds: with MIN or MAX and neither ALL nor COUNT only those (RFC 5182 section 2.4)."""
-    if not uids or returns & {"ALL", "COUNT"} or not returns & {"MIN", "MAX"}:
-        return uids
-    return [uid for uid, name in ((uids[0], "MIN"), (uids[-1], "MAX")) if name in returns]
-
-
-async def _matches(session: Session, command: Search) -> list[Found]:
     selected = session.folder
-    view = selected.view
-    wanted = columns(command.key)
-    texts = Column.TEXT in wanted
-    want = set()
-    if wanted:
-        want.add(Want.HEADER)
-    if texts:
-        want.add(Want.STRUCTURE)
-    match = compile_search(command.key, last_number=len(view), last_uid=view.last_uid, saved=view.saved)
-    matches: list[Found] = []
-    uids = list(view.uids)
-    size = TEXT_BATCH if texts else BATCH
-    for at in range(0, len(uids), size):
-        batch = uids[at : at + size]
-        rows = await session.mailboxes.rows(selected.folder.id, selected.viewer, batch, frozenset(want))
-        for group in _groups(rows) if texts else [rows]:
-            bodies: dict[int, bytes] = {}
-            if texts:
-                bodies = await session.mailboxes.read_texts([row.body_id for row in group], TEXT_LIMIT)
-            for row in group:
-                number = view.number(row.uid)
-                if number is None:
-                    continue
-                found = Found(row, number, bodies.get(row.body_id, b""))
-                if match(found):
-                    found.forget()
-                    matches.append(found)
-    return matches
+    if "UPDATE" in command.returns:
+        contexts.check_tag(session, request.tag)
+    try:
+        check_search(session, command)
+        # What others have expunged by now is not found, though the client may not hear of it yet.
+        await sync(session, expunges=command.uid)
+        universe, limit = capped(session, searched(selected, command.key))
+        matches = await find_scored(session, selected, command.key, universe, Progress(session, request.tag))
+    except CommandFailed as failure:
+        if "SAVE" in command.returns and failure.ending is Ending.NO:
+            selected.view.save(())  # RFC 5182 section 2.1
+        raise
+    uids = matches.uids
+    results = await results_of(session, selected, command.key, matches, command.returns, uid=command.uid)
+    if "SAVE" in command.returns:
+        selected.view.save(saved_part(uids, command.returns, command.partial))
+    if "UPDATE" in command.returns:
+        contexts.keep(session, request.tag, command.key, uids, uid=command.uid)
+    answer(session, request.tag, command, results)
+    await sync(session, expunges=command.uid)
+    finish(session, "searched", limit=limit)
 
 
-def _groups(rows: list[MessageRow]) -> Iterator[list[MessageRow]]:
-    """Rows whose texts together stay under the limit of one, so that a search of large messages stays flat."""
-    group: list[MessageRow] = []
-    held = 0
-    for row in rows:
-        size = row.size - row.header_size
-        if group and held + size > TEXT_LIMIT:
-            yield group
-            group, held = [], 0
-        group.append(row)
-        held += size if size <= TEXT_LIMIT else 0
-    if group:
-        yield group
+def check_search(session: Session, command: Search) -> None:
+    """Raise `CommandFailed` for a search refused before it begins; note that the client knows mod-sequences."""
+    if command.refusal is not None:
+        raise CommandFailed(*command.refusal)
+    check_uids(session, uid=command.uid)
+    if session.uidonly and by_number(command.key):
+        raise CommandFailed("Messages have no numbers here, use UID keys", UIDREQUIRED, Ending.BAD)
+    if uses_modseq(command.key):
+        session.use_modseq()
+
+
+def answer(session: Session, tag: bytes, command: Search, results: Results) -> None:
+    """SEARCH to those who know nothing newer, ESEARCH to all others; nothing when only SAVE was asked."""
+    if not (command.extended or session.rev2):
+        highest = max(results.modseqs, default=0) if results.modseqs is not None else None
+        session.send(responses.search(results.numbers, highest))
+        return
+    returns = command.returns & SHOWN if command.extended else frozenset({"ALL"})
+    if returns or command.partial:
+        head = correlator(tag)
+        session.send(esearch(head, results, returns, uid=command.uid, partial=command.partial))
+
+
+def searched(selected: Selected, key: SearchKey) -> Sequence[int]:
+    """The UIDs that the sets of a search leave to be searched, ascending (RFC 9738 section 3.1)."""
+    universe: Sequence[int] = selected.view.uids
+    keys = key.keys if isinstance(key, And) else (key,)
+    for node in keys:
+        settled = settle(node, selected.view, 0)
+        if isinstance(settled, InUids):
+            kept: list[int] = []
+            for low, high in settled.uids.ranges:
+                kept += universe[bisect_left(universe, low) : bisect_right(universe, high)]
+            universe = kept
+    return universe
+
+
+async def results_of(
+    session: Session,
+    selected: Selected,
+    key: SearchKey,
+    matches: Matches,
+    returns: frozenset[str],
+    *,
+    uid: bool,
+) -> Results:
+    """What an answer shows of matches, mod-sequences and relevancy only where they are asked."""
+    modseqs = scores = None
+    if uses_modseq(key):
+        modseqs = await _modseqs(session, selected, matches.uids)
+    if "RELEVANCY" in returns:
+        scores = [matches.scores.get(found, SCORE) for found in matches.uids]
+    return Results(matches.uids if uid else numbers_of(selected.view, matches.uids), modseqs, scores)
+
+
+def numbers_of(view: SequenceView, uids: list[int]) -> Sequence[int]:
+    """The sequence numbers of ascending UIDs that are all in view."""
+    if len(uids) == len(view):
+        return range(1, len(uids) + 1)
+    if len(uids) * 8 < len(view):
+        known = view.uids
+        return [bisect_left(known, uid) + 1 for uid in uids]
+    wanted = set(uids)
+    return [number for number, uid in enumerate(view.uids, 1) if uid in wanted]
+
+
+async def _modseqs(session: Session, selected: Selected, uids: list[int]) -> list[int]:
+    found: dict[int, int] = {}
+    for at in range(0, len(uids), ROWS):
+        rows = await session.mailboxes.rows(
+            selected.folder.id, selected.viewer, uids[at : at + ROWS], frozenset()
+        )
+        found.update({row.uid: row.modseq for row in rows})
+    return [found.get(uid, 0) for uid in uids]
+
+
+__all__ = ["Found", "Matches", "find", "find_scored", "find_uids", "search"]

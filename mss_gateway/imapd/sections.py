@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from mss_gateway.mail.imaptext import body_text
-from mss_gateway.mail.message import select_fields
-from mss_gateway.mail.parttable import Encoding, PartTable, Span, find_part, load_parts, locate_path
-from mss_gateway.mail.transfer import decode_transfer
+from mss_gateway.mail.message import MAX_HEADER, select_fields
+from mss_gateway.mail.parttable import PartTable, Span, load_parts, locate_path
 from mss_gateway.ports.mailboxes import MessageRow
 from mss_gateway.protocol.imap import fetching
 from mss_gateway.protocol.imap.fetchitems import (
@@ -19,9 +18,9 @@ from mss_gateway.protocol.imap.fetchitems import (
     SectionText,
 )
 
+from .binaries import PIECE, Content
 from .session import CommandFailed, Session
 
-PIECE = 256 * 1024  # octets read from the store and sent at a time
 _FIELDS = (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT)
 UNKNOWN_CTE = b"UNKNOWN-CTE"
 
@@ -38,6 +37,16 @@ def needs_text(item: FetchItem) -> bool:
     return isinstance(item, BinarySection | BinarySize)
 
 
+def check_encodings(row: MessageRow, items: tuple[FetchItem, ...]) -> None:
+    """Raise `CommandFailed` for BINARY of an encoding that is not known (RFC 3516 section 4.3)."""
+    table: PartTable | None = None
+    for item in items:
+        if isinstance(item, BinarySection | BinarySize) and item.part:
+            table = table or load_parts(row.structure or b"")
+            if not Content(table, item.part).known:
+                raise CommandFailed("The part's transfer encoding is not known", UNKNOWN_CTE)
+
+
 class Reader:
     """Sends the sections of one message. `text` is the whole text when it was small enough to come along."""
 
@@ -52,28 +61,46 @@ class Reader:
         if isinstance(item, BodySection):
             await self._body(item)
         elif isinstance(item, BinarySection):
-            data = await self._decoded(item.part)
-            if data is None:
-                self._session.send(fetching.nil_item(item.label))
-            else:
-                data = _cut(data, item.partial)
-                self._session.send(fetching.literal_head(item.label, len(data), binary=b"\0" in data) + data)
+            await self._binary(item)
         else:
-            data = await self._decoded(item.part)
-            self._session.send(b"%b %d" % (item.label, len(data or b"")))
+            size, _, _ = await self._content(item.part).measure(self._octets)
+            self._session.send(b"%b %d" % (item.label, size))
 
-    def check(self, item: BinarySection | BinarySize) -> None:
-        """Raise `CommandFailed` for BINARY of an encoding that is not known (RFC 3516 section 4.3)."""
-        part = find_part(self._parts(), item.part) if item.part else None
-        if part is not None and part.encoding == Encoding.UNKNOWN:
-            raise CommandFailed("The part's transfer encoding is not known", UNKNOWN_CTE)
+    def _content(self, path: tuple[int, ...]) -> Content:
+        return Content(self._parts(), path)
+
+    async def _binary(self, item: BinarySection) -> None:
+        content = self._content(item.part)
+        if content.spans is None:
+            self._session.send(fetching.nil_item(item.label))
+            return
+        # The length stands before the octets: a large part is decoded twice rather than kept.
+        size, nul, data = await content.measure(self._octets, item.partial)
+        self._session.send(fetching.literal_head(item.label, size, binary=nul))
+        if data is not None:
+            self._session.send(data)
+        else:
+            await self._pass_on(content.pieces(self._octets, item.partial), size)
+
+    async def _pass_on(self, pieces: AsyncIterator[bytes], total: int) -> None:
+        """Send what was announced, with pauses for a slow client."""
+        sent = 0
+        async for data in pieces:
+            self._session.send(data)
+            sent += len(data)
+            if total > PIECE:
+                await self._session.flush()
+        if sent < total:
+            # Expunged while it was being sent: the literal was announced, so its length must hold.
+            self._session.send(b" " * (total - sent))
 
     async def _body(self, item: BodySection) -> None:
         spans = self._spans(item)
         if spans is None:
             self._session.send(fetching.nil_item(item.label))
         elif item.text in _FIELDS:
-            block = await self._read(spans)
+            # What calls itself the header of a nested message may be as large as the message.
+            block = await self._read(_cut_spans(spans, Partial(0, MAX_HEADER)))
             names = [name.encode("utf-8") for name in item.fields]
             chosen = select_fields(block, names, others=item.text is SectionText.HEADER_FIELDS_NOT)
             self._session.send(fetching.literal_item(item.label, _cut(chosen, item.partial)))
@@ -96,21 +123,15 @@ class Reader:
     async def _stream(self, label: bytes, spans: Sequence[Span]) -> None:
         total = sum(span.end - span.start for span in spans)
         self._session.send(fetching.literal_head(label, total))
-        sent = 0
+        await self._pass_on(self._pieces(spans), total)
+
+    async def _pieces(self, spans: Sequence[Span]) -> AsyncIterator[bytes]:
         for span in spans:
-            at = span.start
-            while at < span.end:
+            for at in range(span.start, span.end, PIECE):
                 data = await self._octets(span.in_header, at, min(span.end, at + PIECE))
                 if not data:
-                    break
-                self._session.send(data)
-                at += len(data)
-                sent += len(data)
-                if total > PIECE:
-                    await self._session.flush()
-        if sent < total:
-            # Expunged while it was being sent: the literal was announced, so its length must hold.
-            self._session.send(b" " * (total - sent))
+                    return
+                yield data
 
     async def _read(self, spans: Sequence[Span]) -> bytes:
         return b"".join([await self._octets(span.in_header, span.start, span.end) for span in spans])
@@ -121,16 +142,6 @@ class Reader:
         if self._text is not None:
             return self._text[start:end]
         return await self._session.mailboxes.read_text(self._row.body_id, start, end - start)
-
-    async def _decoded(self, path: tuple[int, ...]) -> bytes | None:
-        table = self._parts()
-        if not path:
-            return await self._read((Span(True, 0, table.header_size), Span(False, 0, table.text_size)))
-        part = find_part(table, path)
-        if part is None:
-            return None
-        data = await self._read((Span(False, part.body, part.end),))
-        return decode_transfer(data, part.encoding)
 
 
 def _cut(data: bytes, partial: Partial | None) -> bytes:

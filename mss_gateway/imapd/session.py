@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mss_gateway.net.stream import Stream
 from mss_gateway.observe.log import Log
 from mss_gateway.pipeline.filing import Filing
 from mss_gateway.pipeline.login import Login
+from mss_gateway.ports.access import Access
 from mss_gateway.ports.identity import Principal
 from mss_gateway.ports.mailboxes import Folder, Mailboxes, Viewer
 from mss_gateway.ports.records import BoxRow
-from mss_gateway.protocol.imap import Ending, ImapServer
+from mss_gateway.ports.tree import TreeAct, TreeEvent
+from mss_gateway.protocol.imap import Ending, ImapServer, responses
 from mss_gateway.protocol.imap.tracker import SequenceView
 from mss_gateway.rules.exchange import SHARED_TYPES
 
 from .hub import Hub
 from .options import ImapdOptions
 
+if TYPE_CHECKING:
+    from .contexts import Context
+    from .notifier import Notifier
+
 NOPERM = b"NOPERM"
-NO_DELETING = "A carer reads and answers, but deletes nothing"
 
 
 class CommandFailed(Exception):
@@ -59,7 +66,8 @@ class Selected:
     dirty: bool = False
     held: list[int] = field(default_factory=list)
     told: dict[int, int] = field(default_factory=dict)
-    keeps: bool = False  # whoever is logged in may not delete here (PAT-6)
+    held_from: int = 0  # the mod-sequence before the first of `held`
+    rights: frozenset[str] = frozenset()  # as the client knows them from PERMANENTFLAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +98,15 @@ class Session:
         self.uidonly = False  # no message number is sent or taken (RFC 9586)
         self.rev2 = False
         self.followers: list[Follower] = []
+        self.forerunners: list[Follower] = []  # hear of expunges before the client, by numbers that hold
+        self.contexts: list[Context] = []  # live searches of the folder in hand (RFC 5267)
         self.mechanism = ""
         self.failed_logins = 0
+        self.started = time.monotonic()  # since when it has not been logged in
+        self.access: dict[tuple[int, int], Access | None] = {}  # by person and box, as imapd.rights read it
+        self.access_generation = -1
+        self.notifier: Notifier | None = None  # what NOTIFY has asked for (RFC 5465)
         self._generation = 0
-        self._changed: Callable[[], None] = self._note_change
 
     @property
     def who(self) -> Principal:
@@ -117,14 +130,46 @@ class Session:
         self._generation = generation
         return True
 
+    @property
+    def outdated(self) -> bool:
+        """Has the directory changed since `admitted` was asked?"""
+        return self.parts.login.generation != self._generation
+
+    @property
+    def muted(self) -> bool:
+        """Has the client asked to hear nothing of the messages in the folder in hand (RFC 5465 section 3.1)?"""
+        return self.notifier is not None and self.notifier.muted
+
+    def listen(self, notifier: Notifier | None) -> None:
+        """From now on NOTIFY says what the client hears; None ends that."""
+        if self.notifier is not None:
+            self.notifier.close()
+        self.notifier = notifier
+
     def viewer(self, box: BoxRow) -> Viewer:
         """Whose `\\Seen` is meant in this box (BAL-3)."""
         return Viewer(self.who.person_id, shared=box.type in SHARED_TYPES)
 
-    def check_deleting(self, box_id: int) -> None:
-        """Raise `CommandFailed` in the box of a patient for whom one only cares (PAT-6, RFC 5530)."""
-        if box_id in self.who.carer_of:
-            raise CommandFailed(NO_DELETING, NOPERM)
+    def use_modseq(self) -> None:
+        """A command that enables CONDSTORE has come: with a folder in hand, the client hears once how far it has
+        been told (RFC 7162 section 3.1)."""
+        if self.condstore:
+            return
+        self.condstore = True
+        if (selected := self.selected) is not None:
+            known = selected.held_from if selected.held else selected.modseq
+            self.send(responses.ok("mod-sequences from here", b"HIGHESTMODSEQ %d" % known))
+
+    def forget(self) -> None:
+        """UNAUTHENTICATE: all but TLS is as on a new connection (RFC 8437 section 3)."""
+        self.leave()
+        self.listen(None)
+        self.principal = None
+        self.condstore = self.qresync = self.uidonly = self.rev2 = False
+        self.mechanism = ""
+        self.access.clear()
+        self.access_generation = -1
+        self.started = time.monotonic()
 
     def send(self, data: bytes) -> None:
         """Queue untagged data."""
@@ -142,16 +187,26 @@ class Session:
         """Take a folder in hand and hear of its changes."""
         self.leave()
         self.selected = selected
-        self.parts.hub.watch(selected.folder.id, self._changed)
+        self.parts.hub.watch(selected.folder.id, self)
+        self.parts.hub.watch_box(selected.folder.box_id, self)
 
     def leave(self) -> None:
         """Let the folder go."""
         if self.selected is not None:
-            self.parts.hub.forget(self.selected.folder.id, self._changed)
+            self.parts.hub.forget(self.selected.folder.id, self)
+            self.parts.hub.forget_box(self.selected.folder.box_id, self)
             self.selected = None
         self.followers.clear()
+        self.forerunners.clear()
+        self.contexts.clear()
 
-    def _note_change(self) -> None:
-        if self.selected is not None:
+    def folder_changed(self, folder_id: int) -> None:
+        """The folder in hand has changed (a `hub.Watcher`)."""
+        if self.selected is not None and not self.muted:
             self.selected.dirty = True
+            self.stream.wake()
+
+    def tree_changed(self, event: TreeEvent) -> None:
+        """Something about its box has: who may no longer listen is to hear that at once."""
+        if event.act is TreeAct.RIGHTS:
             self.stream.wake()

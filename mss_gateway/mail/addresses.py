@@ -37,20 +37,22 @@ class Entry(NamedTuple):
 
     `local` is unquoted. A group starts with an entry whose `domain` is None and `local` is its name,
     and ends with one where both are None. A mailbox without a domain has the empty domain.
-    `clean` is False when the text broke the grammar.
+    `clean` is False when the text broke the grammar. `route` is an obsolete source route, `@one,@two`.
     """
 
     name: bytes | None
     local: bytes | None
     domain: bytes | None
     clean: bool = True
+    route: bytes | None = None
 
 
 class _Scanner:
     """Reads one field; the attributes describe the address being read."""
 
     __slots__ = (
-        "angle", "at", "clean", "closed", "comment", "domain", "entries", "glued", "group", "limit", "name", "words"
+        "angle", "at", "clean", "closed", "comment", "domain", "entries", "glued", "group", "limit", "name",
+        "route", "words",
     )  # fmt: skip
 
     def __init__(self, limit: int) -> None:
@@ -65,6 +67,7 @@ class _Scanner:
         self.domain: list[bytes] = []
         self.name: bytes | None = None
         self.comment: bytes | None = None
+        self.route: list[bytes] = []  # domains on the way, of an obsolete source route
         self.angle = self.closed = self.at = False
         self.clean = True
 
@@ -143,10 +146,16 @@ class _Scanner:
 
     def _separator(self, octet: bytes) -> None:
         if self.angle and self.at and not self.words and octet == b",":
-            self.domain.clear()  # a source route, <@one,@two:user@host>
-            self.at = False
+            self._way()  # a source route, <@one,@two:user@host>
             return
         self._finish(closing=octet == b";")
+
+    def _way(self) -> None:
+        """What was read after `@` is a stage of the route."""
+        if self.domain:
+            self.route.append(b"@" + b"".join(self.domain))
+        self.domain.clear()
+        self.at = False
 
     def _open(self) -> None:
         if self.at or self.angle or self.closed:
@@ -164,8 +173,7 @@ class _Scanner:
     def _colon(self) -> None:
         if self.angle:
             self.clean &= self.at and not self.words
-            self.at = False
-            self.domain.clear()
+            self._way()
             return
         if self.group or self.at or self.closed:
             self.clean = False
@@ -186,7 +194,7 @@ class _Scanner:
             clean = self.clean and not self.angle and bool(local and domain)
             if len(self.entries) < self.limit:
                 name = self.name if self.name is not None else self.comment
-                self.entries.append(Entry(name, local, domain, clean))
+                self.entries.append(Entry(name, local, domain, clean, b",".join(self.route) or None))
         if closing and self.group:
             self.entries.append(Entry(None, None, None))
             self.group = False

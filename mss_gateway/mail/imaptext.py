@@ -7,7 +7,7 @@ import re
 from .addresses import scan_addresses
 from .imapstring import host, nstring, quoted
 from .message import Header
-from .mime import Parameters, Typed, parse_disposition, token
+from .mime import Parameters, Typed, joined_parameters, parse_disposition, token
 from .structure import MESSAGE, MULTIPART, MimePart
 
 _NIL_ENVELOPE = b"(" + b" ".join([b"NIL"] * 10) + b")"
@@ -21,8 +21,8 @@ def _address_list(values: list[bytes]) -> bytes:
     if not entries:
         return b"NIL"
     items = [
-        b"(%b NIL %b %b)" % (nstring(name), nstring(local), host(domain))
-        for name, local, domain, _ in entries
+        b"(%b %b %b %b)" % (nstring(name), nstring(route), nstring(local), host(domain))
+        for name, local, domain, _, route in entries
     ]
     return b"(" + b"".join(items) + b")"
 
@@ -59,7 +59,8 @@ def envelope_text(header: bytes) -> bytes:
 def _parameters(parameters: Parameters) -> bytes:
     if not parameters:
         return b"NIL"
-    return b"(" + b" ".join(quoted(name) + b" " + quoted(value) for name, value in parameters) + b")"
+    pairs = [quoted(name) + b" " + quoted(value) for name, value in joined_parameters(parameters)]
+    return b"(" + b" ".join(pairs) + b")"
 
 
 def _disposition(header: Header) -> bytes:
@@ -113,11 +114,11 @@ class _Writer:
             text += b" %b %b %d" % (envelope, self.part(part.children[0]), part.lines)
         elif part.type.main == b"text":
             text += b" %d" % part.lines
-        return b"(%b NIL %b)" % (text, _extension(header))
+        return b"(%b %b %b)" % (text, nstring(header.first(b"content-md5")), _extension(header))
 
 
 def bodystructure_text(root: MimePart) -> bytes:
-    """Return the extended BODYSTRUCTURE; parameter names stay as sent (RFC 2231), the MD5 is NIL."""
+    """Return the extended BODYSTRUCTURE; parameters in continuations are joined (RFC 9051 section 7.5.2)."""
     return _Writer().part(root)
 
 

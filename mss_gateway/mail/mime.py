@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from .words import codec_of, decode_words, plain_text
 
@@ -129,3 +129,50 @@ def decoded_parameter(typed: Typed, name: bytes) -> str | None:
         return "".join(pieces)
     plain = by_name.get(name)
     return None if plain is None else decode_words(plain)
+
+
+def boundary_of(typed: Typed) -> bytes | None:
+    """Return the boundary of a multipart, from RFC 2231 continuations too, or None."""
+    plain = typed.parameter(b"boundary")
+    if plain is not None or not any(name.startswith(b"boundary*") for name, _ in typed.parameters):
+        return plain
+    return (decoded_parameter(typed, b"boundary") or "").encode("utf-8", "replace")
+
+
+_SECTION = re.compile(rb"([^*]++)\*(0|[1-9][0-9]?)(\*?)\Z")
+_ATTRIBUTE_OCTETS = b"!#$&+-.^_`{|}~"
+
+
+def joined_parameters(parameters: Parameters) -> Parameters:
+    """Return parameters with RFC 2231 continuations put together, in the place of their first section.
+
+    Plain sections make `name`, sections of which the first is encoded make `name*` in extended form
+    (RFC 9051 section 7.5.2). A section that no row leads to stays as it was sent.
+    """
+    if not any(b"*" in name for name, _ in parameters):
+        return parameters
+    sections: dict[tuple[bytes, int], tuple[bytes, bytes]] = {}
+    for name, value in parameters:
+        match = _SECTION.match(name)
+        if match:
+            sections.setdefault((match[1], int(match[2])), (match[3], value))
+    joined: list[tuple[bytes, bytes]] = []
+    for name, value in parameters:
+        match = _SECTION.match(name)
+        if match is None or (match[1], 0) not in sections:
+            joined.append((name, value))
+        elif match[2] == b"0" and sections[match[1], 0] == (match[3], value):
+            joined.append(_joined(match[1], sections))
+        # The other sections of the row are in it now.
+    return tuple(joined)
+
+
+def _joined(base: bytes, sections: dict[tuple[bytes, int], tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    extended = bool(sections[base, 0][0])
+    pieces: list[bytes] = []
+    while (found := sections.get((base, len(pieces)))) is not None:
+        star, value = found
+        if extended and not star:
+            value = quote_from_bytes(value, safe=_ATTRIBUTE_OCTETS).encode("ascii")
+        pieces.append(value)
+    return base + b"*" * extended, b"".join(pieces)

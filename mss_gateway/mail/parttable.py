@@ -85,16 +85,17 @@ def load_parts(data: bytes) -> PartTable:
     return PartTable(header_size, text_size, rows)
 
 
-def _children(table: PartTable, index: int) -> list[int]:
-    rows = table.rows
+def _child(rows: tuple[PartRow, ...], index: int, number: int) -> int | None:
+    """The child of that number; rows after it are not looked at, so a whole path looks at each row once."""
     depth = rows[index].depth + 1
-    found: list[int] = []
     for at in range(index + 1, len(rows)):
         if rows[at].depth < depth:
-            break
+            return None
         if rows[at].depth == depth:
-            found.append(at)
-    return found
+            number -= 1
+            if not number:
+                return at
+    return None
 
 
 def _find(table: PartTable, path: Sequence[int]) -> int | None:
@@ -104,10 +105,10 @@ def _find(table: PartTable, path: Sequence[int]) -> int | None:
     scope = 0  # the root of the message the next number counts in, or a multipart
     for level, number in enumerate(path):
         if rows[scope].kind == MULTIPART:
-            children = _children(table, scope)
-            if not 1 <= number <= len(children):
+            child = _child(rows, scope, number)
+            if child is None:
                 return None
-            index = children[number - 1]
+            index = child
         elif number == 1 and (level == 0 or rows[index].kind == MESSAGE):
             index = scope
         else:

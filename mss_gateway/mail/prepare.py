@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from .conversation import references_of
 from .dates import parse_date
 from .facts import read_message_id
 from .imaptext import bodystructure_text, envelope_of
@@ -27,6 +28,7 @@ class Prepared:
     message_id: str | None
     subject_base: str
     sent_at: float | None
+    references: tuple[int, ...]
 
 
 def prepare(
@@ -42,12 +44,15 @@ def prepare(
     body = Text(text, offset, size)
     root = root or scan_structure(fields, body)
     subject, date, identity = fields.first(b"subject"), fields.first(b"date"), fields.first(b"message-id")
+    digest = hashlib.sha256(hashlib.sha256(header).digest() + body.sha256()).digest()
+    message_id = read_message_id(identity) if identity is not None else None
     return Prepared(
-        digest=hashlib.sha256(hashlib.sha256(header).digest() + body.sha256()).digest(),
+        digest=digest,
         envelope=envelope_of(fields),
         bodystructure=bodystructure_text(root),
         structure=dump_parts(root, len(header), body.size),
-        message_id=read_message_id(identity) if identity is not None else None,
+        message_id=message_id,
         subject_base=base_subject(decode_words(subject)) if subject else "",
         sent_at=parse_date(date) if date else None,
+        references=references_of(fields, message_id, digest),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from .message import MAX_HEADER, Header
-from .mime import MAX_BOUNDARY, OPAQUE, RFC822, TEXT_PLAIN, Typed, parse_content_type, token
+from .mime import MAX_BOUNDARY, OPAQUE, RFC822, TEXT_PLAIN, Typed, boundary_of, parse_content_type, token
 from .spans import Text
 
 MAX_PARTS = 10_000
@@ -21,6 +21,8 @@ MAX_DEPTH = 100
 MAX_PART_HEADERS = 1 << 20
 """Octets of part headers read in one message; parts after that count as opaque."""
 
+_LOOKS = 16  # times that a text as a whole may be searched: each level of nesting searches what lies in it
+_FREE_LOOKS = 16 << 20  # octets searched besides, so that small mail may be nested to the last level
 _MAX_REJECTED = 100_000  # lines that begin like a delimiter and are none
 _TAIL = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
 _FIELD = re.compile(rb"[!-9;-~]++[ \t]*+:")
@@ -61,19 +63,23 @@ class MimePart:
 class _Scan:
     """One walk over one text, with what is left of each cap."""
 
-    __slots__ = ("headers", "parts", "rejected", "text")
+    __slots__ = ("exhausted", "headers", "looks", "parts", "rejected", "text")
 
     def __init__(self, text: Text) -> None:
         self.text = text
         self.parts = 1
         self.headers = MAX_PART_HEADERS
         self.rejected = _MAX_REJECTED
+        self.looks = _LOOKS * text.size + _FREE_LOOKS
+        self.exhausted = False
 
     def fill(self, part: MimePart) -> None:
         """Find the children of a part whose header is known."""
         main, sub, _ = part.type
-        if main == b"multipart":
-            boundary = part.type.parameter(b"boundary")
+        if main in (b"multipart", b"message") and not self._may_look(part):
+            part.type = OPAQUE
+        elif main == b"multipart":
+            boundary = boundary_of(part.type)
             if boundary and len(boundary) <= MAX_BOUNDARY and part.depth < MAX_DEPTH:
                 self._split(part, b"--" + boundary.rstrip(b" \t"))
             if part.children:
@@ -94,6 +100,14 @@ class _Scan:
                 part.type = OPAQUE
         if part.kind == MESSAGE or part.type.main == b"text":
             part.lines = self.text.count_lines(part.body, part.end)
+
+    def _may_look(self, part: MimePart) -> bool:
+        """Whether a container may be searched; nesting must not make a large text be searched a hundred times."""
+        if part.size > self.looks:
+            self.exhausted = True
+            return False
+        self.looks -= part.size
+        return True
 
     def _split(self, part: MimePart, delimiter: bytes) -> None:
         text, end = self.text, part.end
@@ -181,5 +195,5 @@ def scan_structure(header: Header, text: Text) -> MimePart:
     root = MimePart(0, text.size, 0, header, parse_content_type(value) if value else TEXT_PLAIN)
     scan = _Scan(text)
     scan.fill(root)
-    root.cut = scan.parts >= MAX_PARTS or scan.rejected <= 0
+    root.cut = scan.parts >= MAX_PARTS or scan.rejected <= 0 or scan.exhausted
     return root

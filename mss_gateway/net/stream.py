@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from .alert import Farewell
+from .deflate import Deflated, Garbled
 
 READ_LIMIT = 256 * 1024  # octets held for a reader that is busy; reading from the socket pauses above it
 WRITE_HIGH = 256 * 1024  # octets waiting for a slow peer before `drain` waits
@@ -68,6 +69,8 @@ class Stream(asyncio.Protocol):
         self._due = 0.0
         self._expired = False
         self._drain_asked = False
+        self._deflated: Deflated | None = None
+        self._inflated = b""  # a piece that is there for the next `take`
         self.host, self.port = peer
         self.tls: TlsInfo | None = None
 
@@ -128,12 +131,38 @@ class Stream(asyncio.Protocol):
         `idle` says that no transaction is open, so that a stopping gateway may end the connection here.
         Raises `DeadlinePassed`, and `Draining` when idle and asked to stop.
         """
-        if not self._chunks:
+        if not self._waiting_input():
             await self.wait_input(deadline, idle=idle)
+        elif self._deflated is not None:
+            await asyncio.sleep(0)  # one packet may hold many thousand commands: others take turns with them
         return self.take()
 
+    def _waiting_input(self) -> bool:
+        """Is there something to take? Compressed octets count once they have given some that are not."""
+        codec = self._deflated
+        if codec is None:
+            return bool(self._chunks)
+        while not self._inflated and (codec.pending or self._chunks):
+            if not codec.pending:
+                codec.feed(self._arrived())
+            try:
+                self._inflated = codec.inflate()
+            except Garbled:
+                raise StreamClosed from None
+        return bool(self._inflated)
+
     def take(self) -> bytes:
-        """Return what has arrived by now, without waiting."""
+        """Return what has arrived by now, without waiting; of compressed data a piece of bounded size.
+
+        Raises `StreamClosed` when it cannot be decompressed.
+        """
+        if self._deflated is None:
+            return self._arrived()
+        self._waiting_input()
+        data, self._inflated = self._inflated, b""
+        return data
+
+    def _arrived(self) -> bytes:
         chunks = self._chunks
         if not chunks:
             return b""
@@ -149,7 +178,17 @@ class Stream(asyncio.Protocol):
         """Send, or queue behind what the peer has not read; raises `StreamClosed`."""
         if self._lost or self._transport is None:
             raise StreamClosed
-        self._transport.write(data)
+        self._transport.write(data if self._deflated is None else self._deflated.deflate(data))
+
+    def compress(self, arrived: bytes = b"") -> None:
+        """From now on both directions are DEFLATE (RFC 4978); `arrived` was read already and is compressed too."""
+        self._deflated = Deflated()
+        self._deflated.feed(arrived)
+
+    def decompress(self) -> None:
+        """Both directions are plain again (RFC 8437 section 4.1); what waits compressed is dropped."""
+        self._deflated = None
+        self._inflated = b""
 
     @property
     def write_blocked(self) -> bool:
@@ -233,8 +272,10 @@ class Stream(asyncio.Protocol):
 
         Raises `DeadlinePassed`, and `Draining` when idle and asked to stop.
         """
+        if self._deflated is not None:
+            self._deflated.rest()
         self._arm(deadline)
-        while not self._chunks and not self._eof:
+        while not self._waiting_input() and not self._eof:
             if ready is not None and ready():
                 return False
             if self._expired:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.base.secret import Secret
 from mss_gateway.mail.address import Address, parse_address
+from mss_gateway.ports.access import Access
 from mss_gateway.ports.identity import Hasher
 from mss_gateway.ports.records import BoxRow, Membership, NewBox, Person
 from mss_gateway.ports.store import AlreadyExists, DirectoryRows
+from mss_gateway.rules.access import stored
 from mss_gateway.rules.boxes import check_box, check_fin, check_member, check_purge, check_transition
 from mss_gateway.rules.facts import BoxState, BoxType, House
 from mss_gateway.rules.ins import mask_text
@@ -35,11 +38,18 @@ from .tracing import traced
 MIN_PASSWORD = 12  # characters
 
 
+class PeopleRows(DirectoryRows, Protocol):
+    """The directory, with what its people may do."""
+
+    async def access(self, box_id: int, person_id: int) -> Access | None:
+        """The rights of a person in a box."""
+
+
 @dataclass(frozen=True, slots=True)
 class Provisioning:
     """What the directory operations work with; `hosted` are our professional domains."""
 
-    rows: DirectoryRows
+    rows: PeopleRows
     hasher: Hasher
     hosted: frozenset[str]
     house: House
@@ -171,11 +181,17 @@ class BoxOperations:
                 "name": people[tie.person_id].name,
                 "role": tie.role,
                 "national_id": people[tie.person_id].national_id,
+                "rights": await self._rights(tie),
             }
             for tie in ties
             if tie.person_id in people
         ]
         return {**record(row), "people": members}
+
+    async def _rights(self, tie: Membership) -> str:
+        """The letters of RFC 4314 that hold in every folder for which nothing else was said."""
+        access = await self._p.rows.access(tie.box_id, tie.person_id)
+        return stored(access.general) if access is not None else ""
 
     async def suspend(self, arguments: Arguments) -> Result:
         """No login, mail still received."""

@@ -48,6 +48,14 @@ def texts(arguments: Arguments, name: str) -> list[str]:
     return value
 
 
+def number(arguments: Arguments, name: str, default: int | None = None) -> int:
+    """A whole number from 0 on; raises `OperationRefused` when it is missing or none."""
+    value = arguments.get(name, default)
+    if not isinstance(value, int) or value < 0:
+        raise OperationRefused(f"The argument {name} is missing or not a number", "bad-argument", USAGE)
+    return value
+
+
 def flag(arguments: Arguments, name: str) -> bool:
     """A yes or no, no when absent."""
     return bool(arguments.get(name, False))

@@ -34,6 +34,7 @@ async def prepare_body(
         message_id=prepared.message_id,
         subject_base=prepared.subject_base,
         sent_at=prepared.sent_at,
+        references=prepared.references,
     )
 
 

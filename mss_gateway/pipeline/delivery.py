@@ -32,6 +32,7 @@ from mss_gateway.rules.exchange import box_name
 from mss_gateway.rules.facts import CallerKind, ChannelState, MessageFacts
 from mss_gateway.rules.routing import Route, route
 
+from .answering import answers_of
 from .bodies import prepare_body
 from .letters import (
     Occasion,
@@ -109,6 +110,7 @@ async def build(draft: Draft, stationery: Stationery) -> Delivery:
         channels=tuple(channels),
         guards=tuple(ChannelGuard(g.patient, g.bal, g.version) for g in plan.guards),
         trace=tuple(_trace(draft, plan, stationery.correlation_key)),
+        answers=answers_of(draft.transaction, draft.reading, draft.spooled.header),
     )
 
 

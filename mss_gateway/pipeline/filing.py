@@ -9,7 +9,7 @@ from mss_gateway.ports.records import NewBody
 
 from .bodies import prepare_body
 from .intake import Intake
-from .spool import Spool
+from .spool import MEMORY_LIMIT, Spool
 
 
 class Filing:
@@ -23,9 +23,12 @@ class Filing:
         """An empty body."""
         return self._intake.new_spool()
 
-    async def body(self, spool: Spool) -> NewBody | Refuse:
-        """The spooled message with its IMAP texts; the caller discards the spool once it is stored."""
-        spooled = await spool.finish()
+    async def body(self, spool: Spool, memory: int = MEMORY_LIMIT) -> NewBody | Refuse:
+        """The spooled message with its IMAP texts, at most `memory` octets of its text not in a file.
+
+        The caller discards the spool once it is stored. Raises OSError when the disk refuses it.
+        """
+        spooled = await spool.finish(memory)
         if isinstance(spooled, Refuse):
             return spooled
         return await prepare_body(spooled.header, spooled.text, self._executor)

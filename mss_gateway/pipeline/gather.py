@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from mss_gateway.mail.address import Address
 from mss_gateway.mail.facts import HeaderFacts
+from mss_gateway.ports.access import Rooms
 from mss_gateway.ports.directory import AddressBook
 from mss_gateway.ports.store import Channels, Identities
 from mss_gateway.rules.channel import Mark, answering_bal, mark
@@ -39,6 +40,7 @@ class Gather:
     channels: Channels
     house: House
     identities: Identities
+    rooms: Rooms
 
     async def sender(self, now: float, caller: Caller, sender: Address | None) -> Facts:
         """Facts at MAIL FROM."""
@@ -50,7 +52,8 @@ class Gather:
         party = await self.book.party(recipient)
         channel = await self._channel(sender, party, None)
         identity = await self._identity(party)
-        return Facts(now, self.house, caller, sender, party, None, channel, identity)
+        full = party.box is not None and party.box.limited and (await self.rooms.room(party.box.id)).full
+        return Facts(now, self.house, caller, sender, party, None, channel, identity, full=full)
 
     async def message(
         self,

@@ -75,8 +75,16 @@ class Spool:
             view = view[done:]
             self._written += done
 
-    async def finish(self) -> Spooled | Refuse:
-        """Close the body and split it after the header block."""
+    async def finish(self, memory: int = MEMORY_LIMIT) -> Spooled | Refuse:
+        """Close the body and split it after the header block; a text of more than `memory` octets goes to the file.
+
+        Raises OSError when the disk refuses it.
+        """
+        if self._file is None and self.size > memory:
+            data = b"".join(self._pending)
+            if len(data) - (header_size(data) or len(data)) > memory:
+                self._pending = [data]
+                await self._flush()
         if self._file is None:
             data = b"".join(self._pending)
             self._pending = []

@@ -17,8 +17,7 @@ from .records import BoxRow
 class Principal:
     """Somebody who has proved who they are. `boxes` are those they may open and write from, main one first.
 
-    `carer_of` are the ids of those where they are only a patient's carer, who reads and answers but does not delete
-    (PAT-6). `proof` is the password's hash or the DN key that let them in: once changed, it ends what it had opened.
+    `proof` is the password's hash or the DN key that let them in: once changed, it ends what it had opened.
     """
 
     person_id: int
@@ -28,7 +27,6 @@ class Principal:
     auth: str
     boxes: tuple[BoxRow, ...]
     proof: str = field(default="", repr=False)
-    carer_of: frozenset[int] = frozenset()
 
     @property
     def primary(self) -> BoxRow:

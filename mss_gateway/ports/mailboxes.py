@@ -8,12 +8,18 @@ box each member has their own (BAL-3).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from .records import NewBody
+from mss_gateway.protocol.imap.searchkeys import SearchKey
+from mss_gateway.protocol.imap.sorting import SortRow
+
+from .access import Rights
+from .annotations import Activity, Annotations
+from .records import NewBody, TraceLine
+from .textsearch import TextSearch
 
 
 class FolderExists(Exception):
@@ -41,7 +47,6 @@ class Folder:
     name: str
     uid_validity: int
     special_use: str = ""
-    subscribed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,20 @@ class FolderStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What SELECT starts from: all UIDs ascending (array type `L`), and the counters at that instant."""
+class Counters:
+    """What a folder's own row says of it, without looking at messages."""
 
-    uids: array[int]
+    messages: int
+    uid_next: int
+    uid_validity: int
+    highest_modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What SELECT starts from: all UIDs ascending (a range, or an array of type `L`), and the counters at that instant."""
+
+    uids: array[int] | range
     uid_next: int
     uid_validity: int
     highest_modseq: int
@@ -93,6 +108,14 @@ class Changes:
     vanished: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """UIDs, ascending, that changed or appeared and that were expunged after a mod-sequence (RFC 7162)."""
+
+    changed: array[int]
+    vanished: array[int]
+
+
 class Want(Enum):
     """Columns of a message row that cost something to read."""
 
@@ -100,11 +123,18 @@ class Want(Enum):
     BODYSTRUCTURE = "bodystructure"
     HEADER = "header"  # the whole header block, trace headers included
     STRUCTURE = "structure"  # the scanner's part table
+    DIGEST = "digest"  # SHA-256 of the message, of which EMAILID is made
+    PREVIEW = "preview"  # what has been kept of PREVIEW, None when nobody has asked yet
 
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """One message for one viewer. Columns that were not wanted are None. Times are epoch seconds."""
+    """One message for one viewer. Columns that were not wanted are None. Times are epoch seconds.
+
+    `save_date` is when the message came into this folder (RFC 8514), None when that was not written down.
+    `thread` is the number of its conversation in the box, `digest` what names its content
+    (RFC 8474; `protocol.imap.objectids` writes both as IMAP does).
+    """
 
     uid: int
     body_id: int
@@ -117,6 +147,10 @@ class MessageRow:
     bodystructure: bytes | None = None
     header: bytes | None = None
     structure: bytes | None = None
+    digest: bytes | None = None
+    preview: str | None = None
+    save_date: float | None = None
+    thread: int | None = None
 
 
 class FlagChange(Enum):
@@ -154,26 +188,30 @@ class NewAppend:
     once: bool = False
 
 
-class Mailboxes(Protocol):
+class Mailboxes(Rights, Annotations, Activity, TextSearch, Protocol):
     """The role of the store that the IMAP door uses. Raises `NoSuchFolder` when a folder has gone."""
 
     async def folders(self, box_id: int) -> list[Folder]:
         """All folders of a box, INBOX first, then by name."""
 
-    async def create_folder(self, box_id: int, name: str, special_use: str = "") -> Folder:
-        """Make a folder and its missing parents; raise `FolderExists`."""
+    async def create_folder(
+        self, box_id: int, name: str, special_use: str = "", trace: TraceLine | None = None
+    ) -> Folder:
+        """Make a folder and its missing parents, traced in the same commit when told so; raise `FolderExists`."""
 
-    async def delete_folder(self, folder_id: int) -> None:
-        """Remove a folder with its messages; its UIDVALIDITY is never used again."""
+    async def delete_folder(
+        self, folder_id: int, viewer: Viewer | None = None, trace: TraceLine | None = None
+    ) -> None:
+        """Remove a folder with its messages; its UIDVALIDITY is never used again. `viewer` is who does it."""
 
-    async def rename_folder(self, folder_id: int, name: str) -> None:
+    async def rename_folder(self, folder_id: int, name: str, trace: TraceLine | None = None) -> None:
         """Rename with all inferiors; INBOX moves its messages to a new folder (RFC 9051 section 6.3.6)."""
-
-    async def subscribe(self, folder_id: int, on: bool) -> None:
-        """Set or clear the subscription."""
 
     async def status(self, folder_id: int, viewer: Viewer) -> FolderStatus:
         """The counters of one folder."""
+
+    async def counters(self, folder_ids: Sequence[int]) -> dict[int, Counters]:
+        """The cheap counters of folders by id; those that are not there are left out."""
 
     async def snapshot(self, folder_id: int, viewer: Viewer) -> Snapshot:
         """What SELECT needs, in one read."""
@@ -181,16 +219,42 @@ class Mailboxes(Protocol):
     async def changes(self, folder_id: int, viewer: Viewer, since: int) -> Changes:
         """All that happened after mod-sequence `since`."""
 
+    async def touched(self, folder_id: int, viewer: Viewer, since: int) -> Touched:
+        """Which messages changed or went after mod-sequence `since`: flat in memory for any distance."""
+
+    async def flags_of(self, folder_id: int, viewer: Viewer, uids: Sequence[int]) -> list[FlagRow]:
+        """Flags of the ascending UIDs that still exist: the cheapest of all reads."""
+
+    async def marked_deleted(self, folder_id: int) -> list[int]:
+        """UIDs marked `\\Deleted`, ascending."""
+
     async def rows(
         self, folder_id: int, viewer: Viewer, uids: Sequence[int], want: frozenset[Want]
     ) -> list[MessageRow]:
         """Rows of the UIDs that still exist, ascending."""
+
+    def answers_search(self, key: SearchKey) -> bool:
+        """Can `search_uids` answer this key without reading messages?"""
+
+    async def search_uids(
+        self, folder_id: int, viewer: Viewer, key: SearchKey, among: Sequence[int], *, span: bool
+    ) -> list[int]:
+        """UIDs ascending for which such a key holds: of `among`, or with `span` of all from its first to its last."""
+
+    async def headers(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """UID and header block of the messages that still exist, ascending."""
+
+    async def sort_rows(self, folder_id: int, uids: Sequence[int], *, envelopes: bool) -> list[SortRow]:
+        """What SORT and THREAD compare of the ascending UIDs that still exist, with their envelopes when told so."""
 
     async def read_text(self, body_id: int, offset: int, size: int) -> bytes:
         """Octets of the part after the header; shorter at the end. Callers read large bodies in pieces."""
 
     async def read_texts(self, body_ids: Sequence[int], limit: int) -> dict[int, bytes]:
         """Whole texts of those bodies whose text is at most `limit` octets, in one hop."""
+
+    async def keep_previews(self, previews: Mapping[int, str]) -> None:
+        """Write down the first words of bodies by their id (RFC 8970)."""
 
     async def store_flags(
         self,
@@ -214,3 +278,11 @@ class Mailboxes(Protocol):
 
     async def append(self, folder_id: int, viewer: Viewer, messages: Sequence[NewAppend]) -> list[int]:
         """APPEND one or several messages in one transaction; return their UIDs."""
+
+    async def replace(
+        self, folder_id: int, uid: int, target_id: int, viewer: Viewer, message: NewAppend
+    ) -> int | None:
+        """REPLACE (RFC 8508): a new message and the end of `uid` in one transaction; `viewer` looks at the target.
+
+        Returns the new UID; None when `uid` has gone, and then nothing was stored.
+        """

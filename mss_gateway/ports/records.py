@@ -30,6 +30,8 @@ class NewBody:
     SHA-256(SHA-256(header) + SHA-256(text)). `envelope` and `bodystructure` are the IMAP texts of
     RFC 9051 section 7.5.2, computed once, sent as they are. `structure` is what the MIME scanner wrote down to find
     body parts again without parsing (`mail.structure`). `sent_at` is the Date header, epoch seconds.
+    `references` are numbers of Message-IDs: its own, then those it answers, the nearest first
+    (`mail.conversation`).
     """
 
     header: bytes
@@ -42,6 +44,7 @@ class NewBody:
     message_id: str | None = None
     subject_base: str = ""
     sent_at: float | None = None
+    references: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,15 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """A member of a shared box answers, in its name, messages with these Message-IDs (BAL-3)."""
+
+    box_id: int
+    person_id: int
+    message_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """Everything that one `250` promises: committed as a whole or not at all (RTE-4).
 
@@ -188,6 +200,7 @@ class Delivery:
     trace: tuple[TraceLine, ...] = ()
     answered: tuple[int, ...] = ()
     settled: tuple[Settled, ...] = ()
+    answers: Answers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +295,7 @@ class NewBox:
 
 @dataclass(frozen=True, slots=True)
 class BoxChoices:
-    """What may be changed of a box later; None leaves as it is (BAL-8, CHN-6 and 8, IMP-2, RCP-4, PAT-3)."""
+    """What may be changed of a box later; None leaves as it is (BAL-8 and 9, CHN-6 and 8, IMP-2, RCP-4, PAT-3)."""
 
     display: str | None = None
     patient_initiated: bool | None = None
@@ -292,11 +305,13 @@ class BoxChoices:
     exchange_folder: bool | None = None
     server_mdn: bool | None = None
     alert_address: str | None = None
+    quota_bytes: int | None = None
+    quota_messages: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BoxRow:
-    """One box as stored, with what ops may see of it."""
+    """One box as stored, with what ops may see of it. A quota of 0 is the setting's default (BAL-9)."""
 
     id: int
     address: str
@@ -315,6 +330,8 @@ class BoxRow:
     exchange_folder: bool = True
     server_mdn: bool = False
     alert_address: str = ""
+    quota_bytes: int = 0
+    quota_messages: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from .records import (
     Placed,
     TraceLine,
 )
+from .tree import TreeListener
 
 
 class StoreError(Exception):
@@ -252,6 +253,9 @@ class Store(
 
     def on_folder_change(self, listener: FolderListener) -> None:
         """Hear of every folder that a commit changed."""
+
+    def on_tree_change(self, listener: TreeListener) -> None:
+        """Hear of every act on folders, subscriptions and rights, after its commit."""
 
     def on_directory_change(self, listener: BoxListener) -> None:
         """Hear of every commit that changed boxes, persons or members."""

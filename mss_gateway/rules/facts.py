@@ -111,7 +111,7 @@ class Box:
     """One mailbox as the rules see it. `fin` is the BAL-8 choice: `fin`, `leave` or `reply-to=ADDRESS`.
 
     `auto_close` is the CHN-8 choice: empty, `answer`, `send` or `days=N`. `alert` tells that its owner is told
-    of new messages outside (PAT-3).
+    of new messages outside (PAT-3), `limited` that it may be full (BAL-9).
     """
 
     id: int
@@ -125,6 +125,7 @@ class Box:
     exchange_folder: bool = True
     server_mdn: bool = False
     alert: bool = False
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,3 +229,4 @@ class Facts:
         None  # of the patient written to, None when the registry has none (INS-5)
     )
     patients: int = 0  # patients among the accepted recipients of the message (INS-6)
+    full: bool = False  # at RCPT TO: the recipient's box holds all that it may (BAL-9)

@@ -92,6 +92,7 @@ REMEDIES: dict[str, str] = {
     "identity-unknown": "Import the qualified identity: `mss-gateway ins import`.",
     "identity-not-qualified": "Qualify the identity, then import it: `mss-gateway ins import`.",
     "unknown-box": "Compare the address with `mss-gateway bal list`.",
+    "box-full": "Its owner deletes mail, or `mss-gateway bal quota` gives it room; the sender tries again by itself.",
     "closed-box": "Tell the sender; `mss-gateway bal activate` takes the mailbox up again.",
     "sender-inactive": "`mss-gateway bal activate`, when the mailbox may write again.",
     "patient-closed": "Reach the patient another way.",

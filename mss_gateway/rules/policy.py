@@ -31,6 +31,7 @@ RECIPIENT_RULES: tuple[Rule, ...] = (
     recipients.box_exists,  # RTE-1
     recipients.box_open,  # RTE-1, BAL-5
     recipients.patient_box_open,  # PAT-2 (reject)
+    recipients.box_has_room,  # BAL-9
     channel.patient_answer,  # CHN-6
 )
 """Asked at RCPT TO and at the end of data."""

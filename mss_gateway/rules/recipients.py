@@ -120,6 +120,13 @@ def patient_box_open(facts: Facts) -> Refuse | None:
     return Refuse(550, "5.2.1", texts.PATIENT_CLOSED_REPLY, "patient-closed")
 
 
+def box_has_room(facts: Facts) -> Refuse | None:
+    """BAL-9: a full mailbox, at RCPT TO alone: what was accepted is kept, whatever comes in between."""
+    if not facts.full:
+        return None
+    return Refuse(452, "4.2.2", "This mailbox is full, try again later", "box-full")
+
+
 def patient_is_closed(facts: Facts) -> bool:
     """PAT-1, PAT-2: a patient hosted here whose mailbox is closed or does not exist."""
     recipient = facts.recipient

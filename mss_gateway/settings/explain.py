@@ -15,6 +15,13 @@ class ConfigError(Exception):
     """The configuration cannot be used; the text is the sentence for the operator."""
 
 
+_FORMS = {
+    "gateway.admin": "a URI, such as mailto:support@clinique-exemple.mssante.fr",
+    "mailboxes.member_rights": "letters among lrswipkxtea (RFC 4314), such as lrswipkte",
+}
+"""How texts are written that are no host and port."""
+
+
 def sentence(error: ValidationError, data: Mapping[str, Any]) -> str:
     """The first mistake of a validation, in words."""
     first = error.errors()[0]
@@ -29,7 +36,7 @@ def sentence(error: ValidationError, data: Mapping[str, Any]) -> str:
     if kind == "literal_error":
         return f"{key} = {value}: write one of {first['ctx']['expected']}"
     if kind == "string_pattern_mismatch":
-        return f"{key} = {value}: write host:port, such as 0.0.0.0:25"
+        return f"{key} = {value}: write {_FORMS.get(key, 'host:port, such as 0.0.0.0:25')}"
     if kind in ("too_short", "list_too_short"):
         return f"{key} is empty: name at least one"
     if kind.startswith("greater_than"):

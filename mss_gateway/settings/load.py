@@ -133,6 +133,19 @@ def compose(path: Path, file: File) -> Settings:
     def smtp_door(role: Role, implicit: bool) -> SmtpOptions:
         return SmtpOptions(role, hostname, implicit, limits.message_size, smtp, deadlines)
 
+    def imap_door(implicit: bool) -> ImapdOptions:
+        return ImapdOptions(
+            hostname,
+            implicit,
+            limits.append_size,
+            imap_deadlines,
+            annotations=limits.annotations,
+            annotation_size=limits.annotation_size,
+            comment=file.gateway.comment,
+            admin=file.gateway.admin,
+        )
+
+    limited = bool(file.mailboxes.quota_bytes or file.mailboxes.quota_messages)
     return Settings(
         path=path,
         file=file,
@@ -148,13 +161,16 @@ def compose(path: Path, file: File) -> Settings:
                 "patient_initiated": frozenset(_address(path, one) for one in file.rules.patient_initiated),
             },
         ),
-        book=BookOptions(hosted, patient, file.domains.patient_hosted, alerts=file.alerts.mode != "off"),
+        book=BookOptions(
+            hosted, patient, file.domains.patient_hosted, alerts=file.alerts.mode != "off", limited=limited
+        ),
         trust=trust,
         store=SqliteOptions(
             path=at(file.store.path) if file.store.path else state / "store",
-            inline_limit=file.store.inline_limit,
-            segment_limit=file.store.segment_limit,
-            cache_kib=file.store.cache_kib,
+            **file.store.model_dump(exclude={"path"}),
+            quota_bytes=file.mailboxes.quota_bytes,
+            quota_messages=file.mailboxes.quota_messages,
+            member_rights=frozenset(file.mailboxes.member_rights),
         ),
         log=LogOptions(file.log.format, file.log.level),
         caps=GateOptions(limits.connections, limits.connections_per_address),
@@ -162,8 +178,8 @@ def compose(path: Path, file: File) -> Settings:
         mta=smtp_door(Role.MTA, False),
         submission=smtp_door(Role.SUBMISSION, False),
         submissions=smtp_door(Role.SUBMISSION, True),
-        imap=ImapdOptions(hostname, False, limits.append_size, imap_deadlines),
-        imaps=ImapdOptions(hostname, True, limits.append_size, imap_deadlines),
+        imap=imap_door(False),
+        imaps=imap_door(True),
         relay=relay_options(path, file, hostname),
         outbound=outbound_options(path, file),
         alerts=alert_options(path, file),

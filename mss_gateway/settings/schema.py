@@ -26,6 +26,8 @@ class GatewaySection(Section):
     realm: Literal["production", "test", "demo"] = "production"
     state: str = "state"
     software_nil: str = ""
+    comment: str = ""
+    admin: Annotated[str, StringConstraints(pattern=r"^(|(mailto|tel|https):\S+)$")] = ""
 
 
 class DomainsSection(Section):
@@ -85,6 +87,8 @@ class LimitsSection(Section):
 
     message_size: Size = 35 * 1024 * 1024
     append_size: Size = 50 * 1024 * 1024
+    annotations: Annotated[int, Field(ge=10)] = 100
+    annotation_size: Annotated[int, Field(ge=1024, le=64 * 1024)] = 16 * 1024
     recipients: Count = 1000
     connections: Count = 1000
     connections_per_address: Count = 50
@@ -104,6 +108,16 @@ class StoreSection(Section):
     inline_limit: Annotated[int, Field(ge=0)] = 32 * 1024
     segment_limit: Size = 64 * 1024 * 1024
     cache_kib: Size = 4 * 1024
+    index: bool = True
+    index_cap: Size = 256 * 1024
+
+
+class MailboxesSection(Section):
+    """[mailboxes]: what holds for a mailbox where nothing else was set for it. 0 is no limit."""
+
+    quota_bytes: Annotated[int, Field(ge=0)] = 0
+    quota_messages: Annotated[int, Field(ge=0)] = 0
+    member_rights: Annotated[str, Field(pattern=r"^[lrswipkxtea]*$")] = "lrswipkte"
 
 
 class RulesSection(Section):
@@ -194,6 +208,7 @@ class File(Section):
     trust: TrustSection
     limits: LimitsSection = LimitsSection()
     store: StoreSection = StoreSection()
+    mailboxes: MailboxesSection = MailboxesSection()
     rules: RulesSection = RulesSection()
     relay: RelaySection = RelaySection()
     queue: QueueSection = QueueSection()

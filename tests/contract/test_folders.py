@@ -177,10 +177,11 @@ async def test_subscriptions_are_kept(store: Store) -> None:
     """SUBSCRIBE and UNSUBSCRIBE are seen by the next LIST."""
     box = await add_box(store)
     folder = await folder_named(store, box.id, "Junk")
-    await store.subscribe(folder.id, False)
-    assert not (await folder_named(store, box.id, "Junk")).subscribed
-    await store.subscribe(folder.id, True)
-    assert (await folder_named(store, box.id, "Junk")).subscribed
+    await store.set_subscription(box.id, 7, folder.name, False)
+    assert await store.subscriptions(box.id, 7) == {"Junk": False}
+    assert await store.subscriptions(box.id, 8) == {}
+    await store.set_subscription(box.id, 7, folder.name, True)
+    assert await store.subscriptions(box.id, 7) == {"Junk": True}
 
 
 @pytest.mark.req("IMP-1")
@@ -201,7 +202,7 @@ async def test_every_call_on_a_folder_that_has_gone_says_so(store: Store) -> Non
         store.move(gone.id, ANYONE, [1], await inbox(store, box.id)),
         fill(store, gone.id, 1),
         store.delete_folder(gone.id),
-        store.subscribe(gone.id, True),
+        store.grantees(gone.id),
     ]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [NoSuchFolder] * len(calls)

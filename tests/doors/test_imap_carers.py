@@ -73,7 +73,6 @@ def pair(door: Served, family: Family) -> Iterator[tuple[Imap, Imap]]:
     "command",
     [
         "STORE 2 +FLAGS (\\Deleted)",
-        "STORE 2 +FLAGS.SILENT (\\Seen \\deleted)",
         "STORE 2 FLAGS (\\Deleted)",
         "UID STORE 2 FLAGS.SILENT (\\DELETED)",
         "EXPUNGE",
@@ -137,13 +136,46 @@ def test_an_appended_message_is_not_marked_deleted(pair: tuple[Imap, Imap]) -> N
     assert b"* SEARCH 1" in holder.ok("UID SEARCH DELETED")
 
 
-def test_a_holder_made_a_carer_loses_the_open_session(door: Served, family: Family) -> None:
-    """Rights that shrink end what was opened with more of them."""
+def test_what_a_carer_may_change_is_changed(pair: tuple[Imap, Imap]) -> None:
+    """STORE of \\Seen and \\Deleted together sets the former alone (RFC 4314 section 4)."""
+    holder, carer = pair
+    carer.ok("STORE 2 +FLAGS.SILENT (\\Seen \\deleted)")
+    holder.ok("NOOP")
+    assert holder.ok("UID SEARCH DELETED") == [b"* SEARCH 1"]
+    assert holder.ok("UID SEARCH SEEN") == [b"* SEARCH 2"]
+
+
+def test_a_carer_cannot_be_given_more(pair: tuple[Imap, Imap]) -> None:
+    """The holder may take rights from a carer, but give none with which to delete (PAT-6)."""
+    holder, carer = pair
+    assert carer.ok("MYRIGHTS ensemble") == [b"* MYRIGHTS ensemble lrswipkc"]
+    for letters in ("+t", "+e", "+x", "+a", "lrd"):
+        assert holder.ending(f"SETACL ensemble aidant {letters}").startswith(b"NO [NOPERM]")
+    assert holder.ok("LISTRIGHTS ensemble aidant") == [b'* LISTRIGHTS ensemble aidant "" l r s w i p k c']
+    holder.ok("SETACL ensemble aidant lr")
+    assert carer.ending("STORE 2 +FLAGS (\\Seen)").startswith(b"NO [NOPERM]")
+
+
+def test_a_holder_made_a_carer_deletes_nothing_in_the_open_session(door: Served, family: Family) -> None:
+    """Rights that shrink do so at once."""
     store = door.parts.store
     door.call(store.add_member(family.box_id, family.carer_id, "holder", LINE))
     wire = door.imap(family.carer, select="INBOX")
     assert wire.ok("EXPUNGE") == []
     door.call(store.add_member(family.box_id, family.carer_id, "carer", LINE))
-    wire.send(b"z EXPUNGE\r\n")
-    assert b"z OK" not in wire.rest()
+    assert wire.ending("EXPUNGE").startswith(b"NO [NOPERM]")
     wire.close()
+
+
+def test_a_carer_replaces_nothing_and_sets_no_deleted_flag(pair: tuple[Imap, Imap]) -> None:
+    """REPLACE expunges (RFC 8508); APPEND takes the flags that the carer may set (RFC 4314 section 4)."""
+    holder, carer = pair
+    message = letter()
+    literal = b"{%d+}\r\n%b" % (len(message), message)
+    assert carer.ending(b"REPLACE 2 ensemble " + literal).startswith(b"NO [NOPERM]")
+    assert carer.ending(b"UID REPLACE 2 ensemble " + literal).startswith(b"NO [NOPERM]")
+    assert carer.append("ensemble", message, "(\\Deleted \\Flagged)").startswith(b"OK")
+    holder.ok("NOOP")
+    (line,) = holder.fetch("3", "(FLAGS)")
+    assert b"\\Flagged" in line
+    assert b"\\Deleted" not in line

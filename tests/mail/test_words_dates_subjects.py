@@ -171,7 +171,7 @@ def test_any_octets_are_a_type(value: bytes) -> None:
         (b"a", b'"a"'),
         (b'a"\\', b'"a\\"\\\\"'),
         (b"a\x00\rb", b'"a??b"'),
-        ("é".encode(), b'"=?utf-8?Q?=C3=A9?="'),
+        ("é".encode(), b'"=?uTF-8?Q?=C3=A9?="'),
         (b"", b'""'),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mss_gateway.base.errors import Refuse
@@ -29,6 +31,7 @@ from tests.support.facts import (
 )
 
 LETTER = written(COLLEAGUE)
+FULL = replace(facts(FOREIGN_OPERATOR, COLLEAGUE, doctor()), full=True)
 NOBODY = Party(parse_address("personne@hopital.mssante.fr"), Place.HOSTED)
 ABSENT = Party(PATIENT, Place.PATIENT_HOSTED)
 
@@ -53,6 +56,14 @@ def _patient(local: str, place: Place = Place.PATIENT_REMOTE) -> Party:
             "5.2.1",
             "closed-box",
             marks=pytest.mark.req("RTE-1", "BAL-5"),
+        ),
+        pytest.param(FULL, 452, "4.2.2", "box-full", marks=pytest.mark.req("BAL-9")),
+        pytest.param(
+            replace(facts(FOREIGN_OPERATOR, COLLEAGUE, doctor(state=BoxState.CLOSED)), full=True),
+            550,
+            "5.2.1",
+            "closed-box",
+            marks=pytest.mark.req("BAL-5", "BAL-9"),
         ),
         pytest.param(
             facts(person(), doctor(), OUTSIDER),

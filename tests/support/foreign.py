@@ -240,8 +240,8 @@ service lmtp {{
 class Dovecot(Daemon):
     """A private Dovecot: IMAP over TLS on `port`, LMTP on the unix socket `lmtp`, Maildir, default fsync."""
 
-    def __init__(self, root: Path, tls: TlsFiles, accounts: dict[str, str]) -> None:
-        """`root` is a scratch folder, `accounts` maps addresses (all of one domain) to passwords."""
+    def __init__(self, root: Path, tls: TlsFiles, accounts: dict[str, str], more: str = "") -> None:
+        """`root` is a scratch folder, `accounts` maps addresses (all of one domain) to passwords; `more` settings."""
         self.root = root
         (self.port,) = free_ports(1)
         self.lmtp = root / "lmtp"
@@ -256,6 +256,7 @@ class Dovecot(Daemon):
             DOVECOT_CONF.format(
                 root=root, cert=tls.cert, key=tls.key, domain=domain, user=MAIL_USER, port=self.port
             )
+            + more
         )
         super().__init__("dovecot", [_needed("dovecot"), "-F", "-c", str(conf)], root / "dovecot.log")
 

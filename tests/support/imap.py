@@ -11,6 +11,8 @@ from mss_gateway.protocol.imap import (
     AppendAbandoned,
     AppendChunk,
     AppendEnd,
+    AppendMessage,
+    AppendUrl,
     AuthResponse,
     Ending,
     Event,
@@ -20,7 +22,7 @@ from mss_gateway.protocol.imap import (
     Request,
     State,
 )
-from mss_gateway.protocol.imap.commands import Append, Authenticate, Command, Idle, StartTls
+from mss_gateway.protocol.imap.commands import Append, Authenticate, Command, Idle, Replace, StartTls
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Log:
 
     tags: list[bytes] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    heads: list[AppendMessage] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     out: bytes = b""
@@ -67,8 +70,13 @@ def _react(core: ImapServer, event: Event, log: Log, accept: bool) -> None:
             log.tags.append(tag)
             log.commands.append(command)
             _answer(core, command, log, accept)
+        case AppendMessage():
+            log.heads.append(event)
+            log.messages.append(b"")
         case AppendChunk(data):
             log.messages[-1] += data
+        case AppendUrl(url):
+            log.messages[-1] += b"<%b>" % url
         case AppendEnd() | IdleDone():
             log.notes.append(type(event).__name__)
             core.tagged(Ending.OK, "done")
@@ -81,10 +89,9 @@ def _react(core: ImapServer, event: Event, log: Log, accept: bool) -> None:
 
 def _answer(core: ImapServer, command: Command, log: Log, accept: bool) -> None:
     match command:
-        case Append() if accept:
-            log.messages.append(b"")
+        case Append() | Replace() if accept:
             core.accept_literal()
-        case Append():
+        case Append() | Replace():
             core.refuse_literal(Ending.NO, "no such mailbox", b"TRYCREATE")
         case Idle():
             return

@@ -13,9 +13,12 @@ How a door drives it::
   `responses`), finish with `core.tagged(Ending.OK, "text", code=b"READ-WRITE")`. The core holds back the next
   command until then. `tagged` also moves the state: OK of LOGIN and AUTHENTICATE, of SELECT (a NO of SELECT
   unselects), of CLOSE and UNSELECT, of LOGOUT (send `bye(...)` before it).
-* `Append`: call `core.accept_literal()`, then take `AppendChunk`s until `AppendEnd` (call `tagged`) or
-  `AppendAbandoned` (already answered); or `core.refuse_literal(Ending.NO, "text", code=b"TRYCREATE")`, which is
-  the tagged answer. Sizes over `max_append`, and empty messages, are refused before the door hears of them.
+* `Append`, `Replace`: call `core.accept_literal()`, then take events until `AppendEnd` (call `tagged`): an
+  `AppendMessage` starts each message, `AppendChunk`s and `AppendUrl`s (CATENATE) are what it is made of, in order.
+  At any of these, `core.refuse_literal(Ending.NO, "text", code=b"TRYCREATE")` is the tagged answer instead, and
+  the rest of the command is dropped. `AppendAbandoned` says that the core has answered. Sizes over the limits, and
+  empty messages, are refused before the door hears of them.
+* `Compress`: `core.tagged(Ending.OK, ...)`, transmit, then compress; `core.take_rest()` belongs to what is compressed.
 * `Idle`: `+ idling` has been queued; `core.send` what changes; at `IdleDone(valid)` call `tagged`.
 * `Authenticate`: `core.challenge(bytes)` sends `+ <base64>`; the next event is `AuthResponse(data or None)`.
 * `StartTls`: `core.tagged(Ending.OK, ...)`, transmit, do the handshake, then `core.tls_started()`. Bytes that
@@ -34,6 +37,8 @@ from .events import (
     AppendAbandoned,
     AppendChunk,
     AppendEnd,
+    AppendMessage,
+    AppendUrl,
     AuthResponse,
     Ending,
     Event,
@@ -49,6 +54,8 @@ __all__ = [
     "AppendAbandoned",
     "AppendChunk",
     "AppendEnd",
+    "AppendMessage",
+    "AppendUrl",
     "AuthResponse",
     "Ending",
     "Event",

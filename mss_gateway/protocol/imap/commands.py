@@ -12,6 +12,18 @@ from enum import Enum
 
 from mss_gateway.base.secret import Secret
 
+from .commands_append import Append as Append
+from .commands_append import Compress as Compress
+from .commands_append import Replace as Replace
+from .commands_metadata import GetMetadata, SetMetadata
+from .commands_notify import Notify
+from .commands_resync import Unauthenticate
+from .commands_rights import DeleteAcl, GetAcl, GetQuota, GetQuotaRoot, ListRights, MyRights, SetAcl
+from .commands_search import CancelUpdate as CancelUpdate
+from .commands_search import MultiSearch as MultiSearch
+from .commands_search import Partial
+from .commands_sort import Sort as Sort
+from .commands_sort import Thread as Thread
 from .fetchitems import FetchItem
 from .searchkeys import SearchKey
 from .sequence import SequenceSet
@@ -69,11 +81,13 @@ class Enable:
 
 @dataclass(frozen=True, slots=True)
 class QResync:
-    """The QRESYNC parameter of SELECT (RFC 7162 section 3.2.5)."""
+    """The QRESYNC parameter of SELECT (RFC 7162 section 3.2.5). `matched` when sequence match data came along: the
+    store remembers every expunge, so that they are not needed to answer."""
 
     uid_validity: int
     modseq: int
     known: SequenceSet | None = None
+    matched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +142,9 @@ class List:
     """LIST with its extensions (RFC 5258, RFC 5819, RFC 6154).
 
     `selection` holds SUBSCRIBED, REMOTE, RECURSIVEMATCH, SPECIAL-USE; `returns` holds SUBSCRIBED, CHILDREN,
-    SPECIAL-USE; `status` the items of RETURN (STATUS (...)). `extended` is False for the plain form of RFC 3501;
-    one empty pattern in the plain form asks for the hierarchy delimiter.
+    SPECIAL-USE; `status` the items of RETURN (STATUS (...)), `metadata` the entries of RETURN (METADATA (...)).
+    `extended` is False for the plain form of RFC 3501; one empty pattern in the plain form asks for the hierarchy
+    delimiter.
     """
 
     reference: str
@@ -138,6 +153,7 @@ class List:
     returns: frozenset[str] = frozenset()
     status: tuple[str, ...] = ()
     extended: bool = False
+    metadata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,23 +175,6 @@ class Status:
 
     mailbox: str
     items: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """APPEND up to the start of its literal: answer with `accept_literal` or `refuse_literal`.
-
-    `size` is in octets; `internal_date` in epoch seconds or None; `utf8` for the `UTF8 (~{n})` form (RFC 6855),
-    `binary` for any `~{n}` literal; `waiting` when the client waits for our go-ahead.
-    """
-
-    mailbox: str
-    flags: frozenset[str]
-    internal_date: float | None
-    size: int
-    utf8: bool = False
-    binary: bool = False
-    waiting: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,24 +208,32 @@ class Expunge:
 class Search:
     """SEARCH or UID SEARCH.
 
-    `returns` holds ALL, MIN, MAX, COUNT, SAVE (RFC 4731, RFC 5182); `extended` asks for ESEARCH.
+    `returns` holds ALL, MIN, MAX, COUNT (RFC 4731), SAVE (RFC 5182), CONTEXT, UPDATE (RFC 5267), RELEVANCY
+    (RFC 6203); `extended` asks for ESEARCH. `refusal` is the text and code of the NO that a search must get which
+    the grammar could read but not take; it empties `$` all the same (RFC 5182 section 2.1).
     """
 
     key: SearchKey
     uid: bool = False
     returns: frozenset[str] = frozenset()
     extended: bool = False
+    partial: Partial | None = None
+    refusal: tuple[str, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """FETCH or UID FETCH (then UID is among the items). `changed_since` as in RFC 7162 section 3.1.4."""
+    """FETCH or UID FETCH (then UID is among the items). `changed_since` as in RFC 7162 section 3.1.4.
+
+    `window` is PARTIAL (RFC 9394 section 3.3): places in the set named, both negative when counted from its end.
+    """
 
     numbers: SequenceSet
     items: tuple[FetchItem, ...]
     uid: bool = False
     changed_since: int | None = None
     vanished: bool = False
+    window: tuple[int, int] | None = None
 
 
 class StoreMode(Enum):
@@ -276,6 +283,7 @@ Command = (
     | Authenticate
     | Login
     | Enable
+    | Unauthenticate
     | Select
     | Create
     | Delete
@@ -287,16 +295,32 @@ Command = (
     | Namespace
     | Status
     | Append
+    | Replace
+    | Compress
     | Idle
     | Check
     | Close
     | Unselect
     | Expunge
     | Search
+    | MultiSearch
+    | CancelUpdate
+    | Sort
+    | Thread
     | Fetch
     | Store
     | Copy
     | Move
+    | GetMetadata
+    | SetMetadata
+    | Notify
+    | GetAcl
+    | SetAcl
+    | DeleteAcl
+    | ListRights
+    | MyRights
+    | GetQuota
+    | GetQuotaRoot
 )
 """Any parsed command. What the grammar refuses is answered by the core and never reaches the door."""
 
@@ -307,10 +331,12 @@ STATUS_ITEMS = frozenset(
         "UIDVALIDITY",
         "UNSEEN",
         "DELETED",
+        "DELETED-STORAGE",
         "SIZE",
         "HIGHESTMODSEQ",
         "RECENT",
         "APPENDLIMIT",
+        "MAILBOXID",
     }
 )
 """Items that STATUS and RETURN (STATUS) take."""

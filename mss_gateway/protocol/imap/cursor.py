@@ -74,6 +74,12 @@ class Cursor:
         if not self.at_end():
             raise Malformed("Unexpected text after the arguments")
 
+    def drop(self) -> None:
+        """Take all that is left, read or not."""
+        self._at = len(self._literals)
+        self.text = self._fragments[-1]
+        self.pos = len(self.text)
+
     def skip(self, octet: bytes) -> bool:
         """Take `octet` if it comes next."""
         if self.text.startswith(octet, self.pos):
@@ -87,10 +93,11 @@ class Cursor:
             raise Malformed(f"Expected {what}")
 
     def space(self) -> None:
-        """Take exactly one space."""
+        """Take a space, and those after it: imapclient writes two before each further message of APPEND."""
         if not self.text.startswith(b" ", self.pos):
             raise Malformed("Missing argument")
-        self.pos += 1
+        while self.text.startswith(b" ", self.pos):
+            self.pos += 1
 
     def _match(self, pattern: re.Pattern[bytes], what: str) -> bytes:
         found = pattern.match(self.text, self.pos)
@@ -127,16 +134,31 @@ class Cursor:
         except ValueError:
             raise Malformed("Not a sequence set") from None
 
+    def known_set(self) -> SequenceSet:
+        """A set of numbers that a client remembers: neither `*` nor `$` (RFC 7162 section 7)."""
+        numbers = self.sequence_set()
+        if numbers.saved or numbers.open:
+            raise Malformed("Expected a set of numbers without * and $")
+        return numbers
+
     def at_sequence_set(self) -> bool:
         """Does a sequence set come next?"""
         return self.peek() in (b"*", b"$") or self.peek().isdigit()
 
+    def _literal(self) -> bytes:
+        data = self._literals[self._at]
+        self._at += 1
+        self.text = self._fragments[self._at]
+        self.pos = 0
+        return data
+
+    def value(self) -> bytes | None:
+        """NIL, a string, or any octets in a literal (RFC 5464 section 5)."""
+        return self._literal() if self.at_literal() else self.nstring()
+
     def _string(self) -> bytes | None:
         if self.at_literal():
-            data = self._literals[self._at]
-            self._at += 1
-            self.text = self._fragments[self._at]
-            self.pos = 0
+            data = self._literal()
             if b"\0" in data:
                 raise Malformed("NUL in a string")
             return data

@@ -44,6 +44,18 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class AppendMessage:
+    """The next message of an accepted APPEND or REPLACE begins; the one before it is whole.
+
+    `internal_date` is in epoch seconds or None; `binary` when it comes as a literal8 (RFC 3516).
+    """
+
+    flags: frozenset[str]
+    internal_date: float | None = None
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AppendChunk:
     """Some octets of the message that an accepted APPEND carries."""
 
@@ -51,8 +63,15 @@ class AppendChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class AppendUrl:
+    """The octets behind this IMAP URL are the next ones of the message (CATENATE, RFC 4469)."""
+
+    url: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AppendEnd:
-    """All octets have come and the command line ended well: store, then `tagged`."""
+    """All messages have come and the command line ended well: store, then `tagged`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +93,7 @@ class AuthResponse:
     data: bytes | None = field(repr=False)
 
 
-Event = Request | AppendChunk | AppendEnd | AppendAbandoned | IdleDone | AuthResponse
+Event = (
+    Request | AppendMessage | AppendChunk | AppendUrl | AppendEnd | AppendAbandoned | IdleDone | AuthResponse
+)
 """Any event."""

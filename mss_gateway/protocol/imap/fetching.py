@@ -79,5 +79,15 @@ def fetch_head(number: int) -> bytes:
     return b"* %d FETCH (" % number
 
 
+def uidfetch(uid: int, items: Sequence[bytes]) -> bytes:
+    """One whole UIDFETCH line (RFC 9586 section 3.3): the UID stands where the message number would."""
+    return b"* %d UIDFETCH (%b)\r\n" % (uid, b" ".join(items))
+
+
+def uidfetch_head(uid: int) -> bytes:
+    """The start of a UIDFETCH line that is streamed, ended by `FETCH_TAIL`."""
+    return b"* %d UIDFETCH (" % uid
+
+
 FETCH_TAIL = b")\r\n"
 """The end of a streamed FETCH line."""

@@ -17,6 +17,11 @@ class Attribute(Enum):
     BODYSTRUCTURE = b"BODYSTRUCTURE"
     UID = b"UID"
     MODSEQ = b"MODSEQ"
+    EMAILID = b"EMAILID"
+    THREADID = b"THREADID"
+    SAVEDATE = b"SAVEDATE"
+    PREVIEW = b"PREVIEW"
+    PREVIEW_LAZY = b"PREVIEW (LAZY)"  # answered as PREVIEW
 
 
 class SectionText(Enum):

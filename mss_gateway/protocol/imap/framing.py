@@ -6,6 +6,7 @@ nothing else: a lone CR or LF ends the connection, so that no two readers can di
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from mss_gateway.base.errors import ProtocolViolation
@@ -23,26 +24,27 @@ class LiteralSpec:
     binary: bool
 
 
+_ANNOUNCED = re.compile(rb"(~?)\{([0-9]{1,%d})(\+?)\}\Z" % MAX_LITERAL_DIGITS)
+_UNREADABLE = re.compile(rb"\{[-+]?[0-9][^{}]*\+\}\Z")
+
+
 def split_literal(line: bytes) -> tuple[bytes, LiteralSpec | None]:
     """Cut the announcement of a literal off the end of a line.
 
-    Raises ProtocolViolation when the announcement cannot be understood or its size is absurd while octets
-    may already be on their way: nobody could say where the next command starts.
+    Raises ProtocolViolation when a size cannot be understood while octets may already be on their way (`+`): nobody
+    could say where the next command starts. A client that waits for our go-ahead has sent nothing: the line is left
+    as it is, and no grammar takes it.
     """
     if line[-1:] != b"}":
         return line, None
     start = line.rfind(b"{")
-    digits = line[start + 1 : -1]
-    if start < 0 or not digits[:1].isdigit():
-        return line, None
-    waiting = digits[-1:] != b"+"
-    if not waiting:
-        digits = digits[:-1]
-    if not digits.isdigit() or len(digits) > MAX_LITERAL_DIGITS:
+    found = _ANNOUNCED.match(line, max(0, start - (line[start - 1 : start] == b"~"))) if start >= 0 else None
+    if found is not None:
+        tilde, digits, plus = found.groups()
+        return line[: found.start()], LiteralSpec(int(digits), not plus, bool(tilde))
+    if start >= 0 and _UNREADABLE.match(line, start):
         raise ProtocolViolation("Literal size not understood", "imap-bad-literal")
-    binary = line[start - 1 : start] == b"~"
-    text = line[: start - 1] if binary else line[:start]
-    return text, LiteralSpec(int(digits), waiting, binary)
+    return line, None
 
 
 class LineBuffer:

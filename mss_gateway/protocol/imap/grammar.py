@@ -6,7 +6,18 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from . import grammar_fetch, grammar_mailbox, grammar_search, grammar_session
+from . import (
+    grammar_append,
+    grammar_fetch,
+    grammar_mailbox,
+    grammar_metadata,
+    grammar_multisearch,
+    grammar_notify,
+    grammar_rights,
+    grammar_search,
+    grammar_session,
+    grammar_sort,
+)
 from .commands import (
     Capability,
     Check,
@@ -25,6 +36,8 @@ from .commands import (
     Store,
     Unselect,
 )
+from .commands_resync import Unauthenticate
+from .commands_sort import Sort, Thread
 from .cursor import Cursor, Malformed
 from .events import State
 from .fetchitems import Attribute
@@ -48,6 +61,7 @@ _VERBS: dict[str, tuple[frozenset[State], _Parse]] = {
     "AUTHENTICATE": (_BEFORE, grammar_session.authenticate),
     "LOGIN": (_BEFORE, grammar_session.login),
     "ENABLE": (_AFTER, grammar_session.enable),
+    "UNAUTHENTICATE": (_AFTER, lambda cursor: Unauthenticate()),
     "SELECT": (_AFTER, grammar_mailbox.select),
     "EXAMINE": (_AFTER, grammar_mailbox.examine),
     "CREATE": (_AFTER, grammar_mailbox.create),
@@ -59,12 +73,27 @@ _VERBS: dict[str, tuple[frozenset[State], _Parse]] = {
     "LSUB": (_AFTER, grammar_mailbox.lsub),
     "NAMESPACE": (_AFTER, lambda cursor: Namespace()),
     "STATUS": (_AFTER, grammar_mailbox.status),
+    "GETACL": (_AFTER, grammar_rights.get_acl),
+    "SETACL": (_AFTER, grammar_rights.set_acl),
+    "DELETEACL": (_AFTER, grammar_rights.delete_acl),
+    "LISTRIGHTS": (_AFTER, grammar_rights.list_rights),
+    "MYRIGHTS": (_AFTER, grammar_rights.my_rights),
+    "GETMETADATA": (_AFTER, grammar_metadata.get_metadata),
+    "SETMETADATA": (_AFTER, grammar_metadata.set_metadata),
+    "GETQUOTA": (_AFTER, grammar_rights.get_quota),
+    "GETQUOTAROOT": (_AFTER, grammar_rights.get_quota_root),
     "IDLE": (_AFTER, lambda cursor: Idle()),
+    "NOTIFY": (_AFTER, grammar_notify.notify),
+    "COMPRESS": (_AFTER, grammar_append.compress),
     "CHECK": (_SELECTED, lambda cursor: Check()),
     "CLOSE": (_SELECTED, lambda cursor: Close()),
     "UNSELECT": (_SELECTED, lambda cursor: Unselect()),
     "EXPUNGE": (_SELECTED, lambda cursor: Expunge()),
     "SEARCH": (_SELECTED, grammar_search.search),
+    "ESEARCH": (_AFTER, grammar_multisearch.multisearch),
+    "CANCELUPDATE": (_SELECTED, grammar_multisearch.cancel_update),
+    "SORT": (_SELECTED, grammar_sort.sort),
+    "THREAD": (_SELECTED, grammar_sort.thread),
     "FETCH": (_SELECTED, grammar_fetch.fetch),
     "STORE": (_SELECTED, grammar_fetch.store),
     "COPY": (_SELECTED, grammar_fetch.copy),
@@ -85,7 +114,7 @@ def check_state(verb: str, state: State) -> None:
     """Raise `Malformed` when the verb is unknown or not allowed now (RFC 9051 section 3)."""
     if verb == "APPEND":
         allowed = _AFTER
-    elif verb == "UID":
+    elif verb in ("UID", "REPLACE"):
         allowed = _SELECTED
     elif verb in _VERBS:
         allowed = _VERBS[verb][0]
@@ -100,22 +129,22 @@ def _with_uid(cursor: Cursor) -> Command:
     verb = cursor.word()
     if verb == "EXPUNGE":
         return grammar_fetch.uid_expunge(cursor)
-    if verb not in ("SEARCH", "FETCH", "STORE", "COPY", "MOVE"):
+    if verb not in ("SEARCH", "FETCH", "STORE", "COPY", "MOVE", "SORT", "THREAD"):
         raise Malformed("UID does not take this command")
     command = _VERBS[verb][1](cursor)
     if isinstance(command, Fetch):
         if Attribute.UID not in command.items:
             command = replace(command, items=(Attribute.UID, *command.items))
         return replace(command, uid=True)
-    if isinstance(command, Search | Store | Copy | Move):
+    if isinstance(command, Search | Store | Copy | Move | Sort | Thread):
         return replace(command, uid=True)
     raise Malformed("UID does not take this command")
 
 
 def parse(verb: str, cursor: Cursor) -> Command:
     """Read the arguments of `verb`; the cursor stands after it. Raises `Malformed`."""
-    if verb == "APPEND":
-        raise Malformed("APPEND takes a literal")
+    if verb in ("APPEND", "REPLACE"):
+        raise Malformed(f"{verb} takes messages")
     command = _with_uid(cursor) if verb == "UID" else _VERBS[verb][1](cursor)
     cursor.end()
     return command

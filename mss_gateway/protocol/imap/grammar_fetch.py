@@ -8,12 +8,13 @@ from .commands import Copy, Expunge, Fetch, Move, Store, StoreMode
 from .cursor import Cursor, Malformed
 from .fetchitems import Attribute, BinarySection, BinarySize, BodySection, FetchItem, Partial, SectionText
 from .quoting import astring
+from .sequence import MAX_NUMBER
 
 MAX_ITEMS = 64
 """Items in one FETCH: each may repeat the message."""
 
 _MAX_FIELDS = 200
-_MAX_PART_DEPTH = 32
+_MAX_PART_DEPTH = 128  # deeper than the scanner follows
 _ATT = re.compile(rb"[A-Za-z0-9.]+")
 _PART = re.compile(rb"[1-9][0-9]{0,8}(?:\.[1-9][0-9]{0,8})*")
 _FIELD = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}")
@@ -112,7 +113,20 @@ def _item(cursor: Cursor) -> FetchItem:
     plain = _PLAIN.get(name)
     if plain is None:
         raise Malformed("Unknown FETCH item")
+    if plain is Attribute.PREVIEW and cursor.skip(b" ("):
+        return _preview(cursor)
     return plain
+
+
+def _preview(cursor: Cursor) -> FetchItem:
+    """The modifiers of PREVIEW: LAZY is the only one (RFC 8970 section 4)."""
+    while True:
+        if cursor.word() != "LAZY":
+            raise Malformed("Unknown PREVIEW modifier")
+        if not cursor.skip(b" "):
+            break
+    cursor.expect(b")", "a closing parenthesis")
+    return Attribute.PREVIEW_LAZY
 
 
 def _items(cursor: Cursor) -> tuple[FetchItem, ...]:
@@ -126,28 +140,66 @@ def _items(cursor: Cursor) -> tuple[FetchItem, ...]:
     return (_item(cursor),)
 
 
+def fetch_attributes(cursor: Cursor) -> tuple[FetchItem, ...]:
+    """Items between parentheses, without macros: what NOTIFY and UPDATE send of new messages (RFC 5465 section 8)."""
+    return tuple(dict.fromkeys(cursor.items(lambda: _item(cursor), MAX_ITEMS)))
+
+
+_WINDOW = re.compile(rb"(-?)([1-9][0-9]{0,9}):(-?)([1-9][0-9]{0,9})(?=[ )])")
+
+
+def _window(cursor: Cursor) -> tuple[int, int]:
+    """`1:100` or `-1:-100` (RFC 9394 section 4)."""
+    found = _WINDOW.match(cursor.text, cursor.pos)
+    if found is None or found.group(1) != found.group(3):
+        raise Malformed("Expected a PARTIAL range such as 1:100 or -1:-100")
+    cursor.pos = found.end()
+    first, last = int(found.group(2)), int(found.group(4))
+    if max(first, last) > MAX_NUMBER:
+        raise Malformed("PARTIAL range above 32 bits")
+    return (-first, -last) if found.group(1) else (first, last)
+
+
+def _modifiers(cursor: Cursor) -> dict[str, int | tuple[int, int] | bool]:
+    """CHANGEDSINCE, VANISHED and PARTIAL, each at most once."""
+    found: dict[str, int | tuple[int, int] | bool] = {}
+    while True:
+        name = cursor.word()
+        if name in found:
+            raise Malformed("A FETCH modifier came twice")
+        if name == "CHANGEDSINCE":
+            cursor.space()
+            found[name] = cursor.number()
+        elif name == "PARTIAL":
+            cursor.space()
+            found[name] = _window(cursor)
+        elif name == "VANISHED":
+            found[name] = True
+        else:
+            raise Malformed("Unknown FETCH modifier")
+        if not cursor.skip(b" "):
+            return found
+
+
 def fetch(cursor: Cursor) -> Fetch:
-    """FETCH, with CHANGEDSINCE and VANISHED. Asking for MODSEQ or CHANGEDSINCE turns CONDSTORE on at the door."""
+    """FETCH with its modifiers. Asking for MODSEQ or CHANGEDSINCE turns CONDSTORE on at the door."""
     cursor.space()
     numbers = cursor.sequence_set()
     cursor.space()
     items = _items(cursor)
-    changed_since, vanished = None, False
+    found: dict[str, int | tuple[int, int] | bool] = {}
     if cursor.skip(b" "):
         cursor.expect(b"(", "the FETCH modifiers")
-        while True:
-            name = cursor.word()
-            if name == "CHANGEDSINCE":
-                cursor.space()
-                changed_since = cursor.number()
-            elif name == "VANISHED":
-                vanished = True
-            else:
-                raise Malformed("Unknown FETCH modifier")
-            if not cursor.skip(b" "):
-                break
+        found = _modifiers(cursor)
         cursor.expect(b")", "a closing parenthesis")
-    return Fetch(numbers, items, False, changed_since, vanished)
+    since, places = found.get("CHANGEDSINCE"), found.get("PARTIAL")
+    return Fetch(
+        numbers,
+        items,
+        changed_since=since if isinstance(since, int) else None,
+        vanished="VANISHED" in found,
+        window=places if isinstance(places, tuple) else None,
+    )
 
 
 _MODES = {"FLAGS": StoreMode.REPLACE, "+FLAGS": StoreMode.ADD, "-FLAGS": StoreMode.REMOVE}

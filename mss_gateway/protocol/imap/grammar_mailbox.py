@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .commands import (
     STATUS_ITEMS,
-    Append,
     Create,
     Delete,
     List,
@@ -17,16 +16,15 @@ from .commands import (
     Unsubscribe,
 )
 from .cursor import Cursor, Malformed
-from .dates import parse_date_time
 from .events import Ending
-from .framing import LiteralSpec
+from .grammar_metadata import return_entries
 
 _SPECIAL_USES = {
     name.upper(): name
     for name in ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash")
 }
 _SELECTION = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
-_RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE"})
+_RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "MYRIGHTS"})
 _MAX_PATTERNS = 16
 
 
@@ -41,17 +39,19 @@ def _qresync(cursor: Cursor) -> QResync:
     validity = cursor.number()
     cursor.space()
     modseq = cursor.number()
-    known = None
+    known, matched = None, False
     if cursor.skip(b" ") and cursor.peek() != b"(":
-        known = cursor.sequence_set()
+        known = cursor.known_set()
         cursor.skip(b" ")
     if cursor.skip(b"("):
-        cursor.sequence_set()
+        matched = True
+        numbers = cursor.known_set()
         cursor.space()
-        cursor.sequence_set()
+        if cursor.known_set().count != numbers.count:
+            raise Malformed("Match data are two sets of one length")
         cursor.expect(b")", "a closing parenthesis")
     cursor.expect(b")", "a closing parenthesis")
-    return QResync(validity, modseq, known)
+    return QResync(validity, modseq, known, matched)
 
 
 def _select(cursor: Cursor, read_only: bool) -> Select:
@@ -158,29 +158,34 @@ def list_mailboxes(cursor: Cursor) -> List:
         patterns = (cursor.list_mailbox(),)
     returns: set[str] = set()
     items: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
     if cursor.skip(b" "):
         extended = True
-        items = _list_returns(cursor, returns)
-    return List(reference, patterns, selection, frozenset(returns), items, extended)
+        items, entries = _list_returns(cursor, returns)
+    return List(reference, patterns, selection, frozenset(returns), items, extended, entries)
 
 
-def _list_returns(cursor: Cursor, returns: set[str]) -> tuple[str, ...]:
+def _list_returns(cursor: Cursor, returns: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The items of STATUS and the entries of METADATA; all else goes into `returns`."""
     if cursor.word() != "RETURN":
         raise Malformed("Expected RETURN")
     cursor.space()
     items: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
     cursor.expect(b"(", "the return options")
     while not cursor.skip(b")"):
         name = cursor.word()
         if name == "STATUS":
             items = _status_items(cursor)
+        elif name == "METADATA":
+            entries = return_entries(cursor)
         elif name in _RETURNS:
             returns.add(name)
         else:
             raise Malformed("Unknown LIST return option")
         if not cursor.skip(b" ") and cursor.peek() != b")":
             raise Malformed("Expected a closing parenthesis")
-    return items
+    return items, entries
 
 
 def lsub(cursor: Cursor) -> Lsub:
@@ -189,24 +194,3 @@ def lsub(cursor: Cursor) -> Lsub:
     reference = cursor.mailbox()
     cursor.space()
     return Lsub(reference, cursor.list_mailbox())
-
-
-def append_head(cursor: Cursor, spec: LiteralSpec) -> Append:
-    """APPEND up to the announcement of its message, which `spec` describes."""
-    mailbox = _mailbox(cursor)
-    cursor.space()
-    flags: frozenset[str] = frozenset()
-    internal_date: float | None = None
-    if cursor.peek() == b"(":
-        flags = cursor.flags()
-        cursor.space()
-    if cursor.peek() == b'"':
-        internal_date = parse_date_time(cursor.string())
-        cursor.space()
-    utf8 = cursor.peek().upper() == b"U" and cursor.word() == "UTF8"
-    if utf8:
-        cursor.expect(b" (", "UTF8 (")
-    if utf8 and not spec.binary:
-        raise Malformed("UTF8 takes a literal8")
-    cursor.end()
-    return Append(mailbox, flags, internal_date, spec.size, utf8, spec.binary, spec.waiting)

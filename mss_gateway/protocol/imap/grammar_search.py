@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from .commands import Search
+from .commands_search import Partial
 from .cursor import Cursor, Malformed
 from .dates import parse_date
 from .events import Ending
@@ -13,19 +15,27 @@ from .searchkeys import (
     Arrived,
     BodyHas,
     DateTest,
+    Fuzzy,
+    HasEmailId,
     HasFlag,
+    HasThreadId,
     HeaderHas,
     InSequence,
     InUids,
     Larger,
     ModSeqFrom,
     Not,
+    Older,
     Or,
+    SavedOn,
     SearchKey,
     SentOn,
     Smaller,
     TextHas,
+    Younger,
+    walk,
 )
+from .sequence import MAX_NUMBER, SequenceSet
 
 MAX_DEPTH = 100
 """Parentheses, NOT and OR within each other."""
@@ -33,9 +43,12 @@ MAX_DEPTH = 100
 MAX_KEYS = 500
 """Keys in one SEARCH; each message is held against all of them."""
 
-_RETURNS = frozenset({"ALL", "MIN", "MAX", "COUNT", "SAVE"})
+_RETURNS = frozenset({"ALL", "MIN", "MAX", "COUNT", "SAVE", "CONTEXT", "UPDATE", "RELEVANCY"})
+_CHARSETS = (b"US-ASCII", b"UTF-8", b"ASCII", b"UTF8")
+_RANGE = re.compile(rb"(-?)([1-9][0-9]{0,9}):(-?)([1-9][0-9]{0,9})(?![0-9])")
 _FLAG_KEYS: dict[str, SearchKey] = {
     "ALL": And(()),
+    "SAVEDATESUPPORTED": And(()),
     "NEW": And((HasFlag("\\Recent"), Not(HasFlag("\\Seen")))),
     "OLD": Not(HasFlag("\\Recent")),
     "RECENT": HasFlag("\\Recent"),
@@ -79,6 +92,35 @@ def _uids(cursor: Cursor) -> SearchKey:
     return InUids(cursor.sequence_set())
 
 
+def _interval(cursor: Cursor) -> int:
+    seconds = _number(cursor)
+    if not 0 < seconds <= MAX_NUMBER:
+        raise Malformed("An interval is a number of seconds above 0")
+    return seconds
+
+
+def _beyond(cursor: Cursor) -> int:
+    uid = _number(cursor)
+    if not 0 < uid <= MAX_NUMBER:
+        raise Malformed("Not a UID")
+    return uid
+
+
+def _uid_after(cursor: Cursor) -> SearchKey:
+    uid = _beyond(cursor)
+    return InUids(SequenceSet(((uid + 1, MAX_NUMBER),))) if uid < MAX_NUMBER else InUids(SequenceSet())
+
+
+def _uid_before(cursor: Cursor) -> SearchKey:
+    uid = _beyond(cursor)
+    return InUids(SequenceSet(((1, uid - 1),) if uid > 1 else ()))
+
+
+def _identifier(cursor: Cursor) -> str:
+    cursor.space()
+    return cursor.astring().decode("latin-1")
+
+
 def _modseq(cursor: Cursor) -> SearchKey:
     cursor.space()
     if cursor.peek() == b'"':
@@ -94,7 +136,7 @@ def _field(name: str) -> Callable[[Cursor], SearchKey]:
     return lambda cursor: HeaderHas(name, _text(cursor))
 
 
-def _day(kind: type[Arrived] | type[SentOn], test: DateTest) -> Callable[[Cursor], SearchKey]:
+def _day(kind: type[Arrived] | type[SentOn] | type[SavedOn], test: DateTest) -> Callable[[Cursor], SearchKey]:
     def read(cursor: Cursor) -> SearchKey:
         cursor.space()
         return kind(test, parse_date(cursor.astring()))
@@ -107,12 +149,17 @@ _ARGUMENT_KEYS: dict[str, Callable[[Cursor], SearchKey]] = {
     "BEFORE": _day(Arrived, DateTest.BEFORE),
     "BODY": lambda cursor: BodyHas(_text(cursor)),
     "CC": _field("cc"),
+    "EMAILID": lambda cursor: HasEmailId(_identifier(cursor)),
     "FROM": _field("from"),
     "HEADER": _header,
     "KEYWORD": _keyword,
     "LARGER": lambda cursor: Larger(_number(cursor)),
     "MODSEQ": _modseq,
+    "OLDER": lambda cursor: Older(_interval(cursor)),
     "ON": _day(Arrived, DateTest.ON),
+    "SAVEDBEFORE": _day(SavedOn, DateTest.BEFORE),
+    "SAVEDON": _day(SavedOn, DateTest.ON),
+    "SAVEDSINCE": _day(SavedOn, DateTest.SINCE),
     "SENTBEFORE": _day(SentOn, DateTest.BEFORE),
     "SENTON": _day(SentOn, DateTest.ON),
     "SENTSINCE": _day(SentOn, DateTest.SINCE),
@@ -120,9 +167,13 @@ _ARGUMENT_KEYS: dict[str, Callable[[Cursor], SearchKey]] = {
     "SMALLER": lambda cursor: Smaller(_number(cursor)),
     "SUBJECT": _field("subject"),
     "TEXT": lambda cursor: TextHas(_text(cursor)),
+    "THREADID": lambda cursor: HasThreadId(_identifier(cursor)),
     "TO": _field("to"),
     "UID": _uids,
+    "UIDAFTER": _uid_after,
+    "UIDBEFORE": _uid_before,
     "UNKEYWORD": lambda cursor: Not(_keyword(cursor)),
+    "YOUNGER": lambda cursor: Younger(_interval(cursor)),
 }
 
 
@@ -144,6 +195,8 @@ def _key(cursor: Cursor, bounds: _Bounds, depth: int) -> SearchKey:
     if read is not None:
         return read(cursor)
     cursor.space()
+    if name == "FUZZY":
+        return Fuzzy(_key(cursor, bounds, depth + 1))
     if name == "NOT":
         return Not(_key(cursor, bounds, depth + 1))
     if name == "OR":
@@ -167,18 +220,93 @@ def _skip_word(cursor: Cursor, word: bytes) -> bool:
     return True
 
 
+def _partial(cursor: Cursor) -> Partial:
+    cursor.space()
+    found = _RANGE.match(cursor.text, cursor.pos)
+    if found is None or found[1] != found[3]:
+        raise Malformed("Not a range of results")
+    cursor.pos = found.end()
+    first, last = sorted((int(found[2]), int(found[4])))
+    if last > MAX_NUMBER:
+        raise Malformed("Not a range of results")
+    return Partial(first, last, bool(found[1]), found.group())
+
+
+def return_options(cursor: Cursor) -> tuple[frozenset[str], Partial | None]:
+    """`(MIN PARTIAL 1:50 …)` of SEARCH, ESEARCH and SORT; empty parentheses mean ALL (RFC 4731 section 3.1).
+
+    ALL is also what remains when only CONTEXT and UPDATE are asked, which themselves show nothing.
+    """
+    windows: list[Partial] = []
+
+    def option() -> str:
+        word = cursor.word()
+        if word == "PARTIAL":
+            windows.append(_partial(cursor))
+        elif word not in _RETURNS:
+            raise Malformed("Unknown SEARCH return option")
+        return word
+
+    returns = frozenset(cursor.items(option, 16, empty=True))
+    if len(windows) > 1 or (windows and "ALL" in returns):
+        raise Malformed("One PARTIAL or ALL, not both")  # RFC 9394 section 3.1
+    if returns <= {"CONTEXT", "UPDATE"}:
+        returns |= {"ALL"}
+    return returns - {"PARTIAL"}, windows[0] if windows else None
+
+
+def charset(name: bytes) -> None:
+    """Raise `Malformed` NO [BADCHARSET] for a charset that is neither US-ASCII nor UTF-8."""
+    if name.upper() not in _CHARSETS:
+        raise Malformed("Charset not known", Ending.NO, b"BADCHARSET (US-ASCII UTF-8)")
+
+
+def search_keys(cursor: Cursor) -> SearchKey:
+    """The keys of one search, to the end."""
+    return _keys(cursor, _Bounds(), 0)
+
+
+def search_program(cursor: Cursor) -> SearchKey:
+    """CHARSET, then the keys."""
+    if _skip_word(cursor, b"CHARSET "):
+        charset(cursor.astring())
+        cursor.utf8 = True  # with a charset named, clients (imapfilter) put 8-bit text in quoted strings
+        cursor.space()
+    return search_keys(cursor)
+
+
+def returning(cursor: Cursor) -> tuple[frozenset[str], Partial | None] | None:
+    """RETURN and its options with the space after them; None when the word does not come."""
+    if not _skip_word(cursor, b"RETURN "):
+        return None
+    found = return_options(cursor)
+    cursor.space()
+    return found
+
+
+def check_relevancy(returns: frozenset[str], key: SearchKey) -> None:
+    """Raise `Malformed`: RELEVANCY goes with FUZZY only (RFC 6203 section 4)."""
+    if "RELEVANCY" in returns and not any(isinstance(node, Fuzzy) for node in walk(key)):
+        raise Malformed("RELEVANCY without FUZZY")
+
+
+def program_or_refusal(cursor: Cursor, returns: frozenset[str]) -> tuple[SearchKey, tuple[str, bytes] | None]:
+    """The keys of a search to the end of the command, or the text and code of the NO that it must get."""
+    try:
+        key = search_program(cursor)
+    except Malformed as error:
+        if error.ending is Ending.BAD:
+            raise
+        cursor.drop()
+        return And(()), (error.text, error.code)
+    check_relevancy(returns, key)
+    return key, None
+
+
 def search(cursor: Cursor) -> Search:
     """SEARCH, with RETURN and CHARSET; charsets other than US-ASCII and UTF-8 get NO [BADCHARSET]."""
     cursor.space()
-    returns: frozenset[str] = frozenset()
-    extended = _skip_word(cursor, b"RETURN ")
-    if extended:
-        returns = frozenset(cursor.items(cursor.word, 8, empty=True)) or frozenset({"ALL"})
-        if not returns <= _RETURNS:
-            raise Malformed("Unknown SEARCH return option")
-        cursor.space()
-    if _skip_word(cursor, b"CHARSET "):
-        if cursor.astring().upper() not in (b"US-ASCII", b"UTF-8", b"ASCII", b"UTF8"):
-            raise Malformed("Charset not known", Ending.NO, b"BADCHARSET (US-ASCII UTF-8)")
-        cursor.space()
-    return Search(_keys(cursor, _Bounds(), 0), False, returns, extended)
+    found = returning(cursor)
+    returns, partial = found or (frozenset(), None)
+    key, refusal = program_or_refusal(cursor, returns)
+    return Search(key, False, returns, found is not None, partial, refusal)

@@ -13,11 +13,15 @@ _RUNS = re.compile(r"[*%]{2,}")
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A mailbox that exists. `special_use` is an attribute such as `\\Sent`, or empty."""
+    """A mailbox, or with `exists` false a name that is only subscribed to (RFC 5258 section 3.1).
+
+    `special_use` is an attribute such as `\\Sent`, or empty.
+    """
 
     name: str
     special_use: str = ""
     subscribed: bool = False
+    exists: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +105,21 @@ def list_mailboxes(
 ) -> list[Listed]:
     """The lines of LIST in the order given, names that exist only as parents (`\\NonExistent`) after them.
 
-    Attributes hold the special use always, `\\HasChildren` or `\\HasNoChildren` always, `\\Subscribed` when
-    selected or asked for.
+    A name without a mailbox is listed where subscribed names are selected. CHILDINFO tells of children that are not
+    listed themselves (RFC 5258 section 3.5). Attributes hold the special use always, `\\HasChildren` or
+    `\\HasNoChildren` always, `\\Subscribed` when selected or asked for.
     """
-    known = {mailbox.name: mailbox for mailbox in mailboxes}
-    superior: dict[str, bool] = {}
+    subscribed_only = "SUBSCRIBED" in selection
+    known = {mailbox.name: mailbox for mailbox in mailboxes if mailbox.exists or subscribed_only}
+    superior: dict[str, bool] = {}  # whether a child is selected that is not listed itself
+    children: set[str] = set()
     for mailbox in known.values():
-        chosen = _selected(mailbox, selection)
-        for parent in parents(mailbox.name):
-            superior[parent] = superior.get(parent, False) or chosen
+        above = parents(mailbox.name)
+        if mailbox.exists:
+            children.update(above)
+        unseen = bool(above) and _selected(mailbox, selection) and not matches(mailbox.name)
+        for parent in above:
+            superior[parent] = superior.get(parent, False) or unseen
     show_subscribed = "SUBSCRIBED" in selection or "SUBSCRIBED" in returns
     recursive = "RECURSIVEMATCH" in selection
     lines: list[Listed] = []
@@ -119,11 +129,11 @@ def list_mailboxes(
         found = known.get(name)
         chosen = found is not None and _selected(found, selection)
         by_child = recursive and superior.get(name, False)
-        if not (chosen or by_child or (found is None and not selection)):
+        if not (chosen or by_child or (found is None and not selection and name in children)):
             continue
-        attributes = _attributes(found, name in superior, show_subscribed)
+        attributes = _attributes(found, name in children, show_subscribed)
         child_info = tuple(sorted(selection & {"SUBSCRIBED", "SPECIAL-USE"})) if by_child else ()
-        lines.append(Listed(name, attributes, child_info, found is not None))
+        lines.append(Listed(name, attributes, child_info, found is not None and found.exists))
     return lines
 
 
@@ -135,8 +145,10 @@ def _selected(mailbox: Mailbox, selection: frozenset[str]) -> bool:
 
 def _attributes(mailbox: Mailbox | None, has_children: bool, show_subscribed: bool) -> tuple[str, ...]:
     shown = ["\\HasChildren" if has_children else "\\HasNoChildren"]
+    if mailbox is None or not mailbox.exists:
+        shown.insert(0, "\\NonExistent")
     if mailbox is None:
-        return ("\\NonExistent", *shown)
+        return tuple(shown)
     if show_subscribed and mailbox.subscribed:
         shown.append("\\Subscribed")
     if mailbox.special_use:

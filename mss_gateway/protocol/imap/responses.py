@@ -7,12 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .events import Ending
 from .quoting import astring, flag, flag_list, line_text, mailbox, nstring
+from .sequence import ranges_of
 
 CRLF = b"\r\n"
 """The end of every line."""
 
 DELIMITER = b'"/"'
 """The hierarchy delimiter as LIST and NAMESPACE show it."""
+
+VANISHED_RANGES = 1000
+"""Ranges of one VANISHED line: at most some 22 KiB, which the line buffers of clients hold."""
 
 _CODE = re.compile(rb"[\x20-\x5c\x5e-\x7e]+")
 
@@ -103,18 +107,11 @@ def expunge(numbers: Iterable[int]) -> bytes:
 
 def number_set(numbers: Iterable[int]) -> bytes:
     """A sequence set of ascending numbers with runs folded (`1:3,7`); empty when there are none."""
-    parts: list[bytes] = []
-    first = last = 0
-    for number in numbers:
-        if number == last + 1 and first:
-            last = number
-            continue
-        if first:
-            parts.append(b"%d" % first if first == last else b"%d:%d" % (first, last))
-        first = last = number
-    if first:
-        parts.append(b"%d" % first if first == last else b"%d:%d" % (first, last))
-    return b",".join(parts)
+    return _set_text(ranges_of(numbers))
+
+
+def _set_text(ranges: Iterable[tuple[int, int]]) -> bytes:
+    return b",".join([b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges])
 
 
 def paired_sets(sources: Sequence[int], targets: Sequence[int]) -> tuple[bytes, bytes]:
@@ -130,14 +127,22 @@ def copyuid(uid_validity: int, sources: Sequence[int], targets: Sequence[int]) -
     return b"COPYUID %d %b %b" % (uid_validity, left, right)
 
 
-def appenduid(uid_validity: int, uid: int) -> bytes:
-    """The APPENDUID code (RFC 4315 section 3)."""
-    return b"APPENDUID %d %d" % (uid_validity, uid)
+def appenduid(uid_validity: int, uids: Sequence[int]) -> bytes:
+    """The APPENDUID code (RFC 4315 section 3), with a set for MULTIAPPEND, in the order of its messages."""
+    shown = number_set(uids) if list(uids) == sorted(set(uids)) else b",".join([b"%d" % uid for uid in uids])
+    return b"APPENDUID %d %b" % (uid_validity, shown)
 
 
 def vanished(uids: Iterable[int], *, earlier: bool = False) -> bytes:
-    """VANISHED (RFC 7162 section 3.2.10)."""
-    return b"* VANISHED %b%b\r\n" % (b"(EARLIER) " if earlier else b"", number_set(uids))
+    """VANISHED (RFC 7162 section 3.2.10) of ascending UIDs; many scattered ones come in several lines."""
+    ranges = ranges_of(uids)
+    label = b"(EARLIER) " if earlier else b""
+    return b"".join(
+        [
+            b"* VANISHED %b%b\r\n" % (label, _set_text(ranges[at : at + VANISHED_RANGES]))
+            for at in range(0, len(ranges), VANISHED_RANGES)
+        ]
+    )
 
 
 def listing(
@@ -165,43 +170,22 @@ def delimiter() -> bytes:
     return b'* LIST (\\Noselect) "/" ""\r\n'
 
 
-def status(name: str, counters: Mapping[str, int], utf8: bool = False) -> bytes:
-    """STATUS with counters in the order given."""
-    pairs = b" ".join([b"%b %d" % (flag(key), value) for key, value in counters.items()])
+def status(name: str, counters: Mapping[str, int | bytes], utf8: bool = False) -> bytes:
+    """STATUS with counters in the order given; octets are written as they are (`(F12-3)` of MAILBOXID)."""
+    pairs = b" ".join(
+        [
+            b"%b %b" % (flag(key), value if isinstance(value, bytes) else b"%d" % value)
+            for key, value in counters.items()
+        ]
+    )
     return b"* STATUS %b (%b)\r\n" % (mailbox(name, utf8), pairs)
 
 
-def search(numbers: Iterable[int], modseq: int | None = None) -> bytes:
-    """SEARCH of rev1, with the highest mod-sequence of the matches when asked (RFC 7162 section 3.1.5)."""
-    shown = b"".join([b" %d" % number for number in numbers])
+def search(numbers: Iterable[int], modseq: int | None = None, word: bytes = b"SEARCH") -> bytes:
+    """SEARCH of rev1, or SORT, with the highest mod-sequence of the matches when asked (RFC 7162 section 3.1.5)."""
+    shown = " ".join(map(str, numbers)).encode("ascii")
     tail = b" (MODSEQ %d)" % modseq if modseq is not None and shown else b""
-    return b"* SEARCH%b%b\r\n" % (shown, tail)
-
-
-def esearch(
-    tag: bytes, numbers: Sequence[int], returns: frozenset[str], *, uid: bool, modseq: int | None = None
-) -> bytes:
-    """ESEARCH for ascending matches (RFC 4731 section 3.1): MIN, MAX and ALL are left out when nothing matched."""
-    parts = [b'* ESEARCH (TAG "%b")' % tag]
-    if uid:
-        parts.append(b"UID")
-    if numbers:
-        if "MIN" in returns:
-            parts.append(b"MIN %d" % numbers[0])
-        if "MAX" in returns:
-            parts.append(b"MAX %d" % numbers[-1])
-        if "ALL" in returns:
-            parts.append(b"ALL " + number_set(numbers))
-    if "COUNT" in returns:
-        parts.append(b"COUNT %d" % len(numbers))
-    if modseq is not None and numbers:
-        parts.append(b"MODSEQ %d" % modseq)
-    return b" ".join(parts) + CRLF
-
-
-def badcharset() -> bytes:
-    """The BADCHARSET code with what we take."""
-    return b"BADCHARSET (US-ASCII UTF-8)"
+    return b"* %b%b%b%b\r\n" % (word, b" " if shown else b"", shown, tail)
 
 
 __all__ = [
@@ -210,13 +194,11 @@ __all__ = [
     "appenduid",
     "astring",
     "bad",
-    "badcharset",
     "bye",
     "capability",
     "copyuid",
     "delimiter",
     "enabled",
-    "esearch",
     "exists",
     "expunge",
     "flag_list",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -82,6 +83,10 @@ class TextHas:
     text: str
 
 
+TEXTS = (HeaderHas, BodyHas, TextHas)
+"""Keys that look for a text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """INTERNALDATE compares with a day."""
@@ -119,6 +124,78 @@ class ModSeqFrom:
     modseq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Younger:
+    """INTERNALDATE is at most `seconds` ago (RFC 5032)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """INTERNALDATE is at least `seconds` ago (RFC 5032)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedFrom:
+    """INTERNALDATE is `moment` or later, epoch seconds: what `Younger` means once the clock is known."""
+
+    moment: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedUntil:
+    """INTERNALDATE is `moment` or earlier, epoch seconds: what `Older` means once the clock is known."""
+
+    moment: float
+
+
+@dataclass(frozen=True, slots=True)
+class SentBetween:
+    """The Date header is from `low` to before `high`, epoch seconds, its zone counted."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class SavedOn:
+    """The date at which the message came into this mailbox compares with a day (RFC 8514)."""
+
+    test: DateTest
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class HasEmailId:
+    """EMAILID is `identifier` (RFC 8474)."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class HasThreadId:
+    """THREADID is `identifier` (RFC 8474)."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """The key holds in the way that serves a human best (RFC 6203)."""
+
+    key: SearchKey
+
+
+@dataclass(frozen=True, slots=True)
+class AmongUids:
+    """The UID is one of these: what an index has answered for a key, never read from the wire."""
+
+    uids: frozenset[int]
+
+
 SearchKey = (
     And
     | Or
@@ -134,5 +211,48 @@ SearchKey = (
     | Larger
     | Smaller
     | ModSeqFrom
+    | Younger
+    | Older
+    | ArrivedFrom
+    | ArrivedUntil
+    | SentBetween
+    | SavedOn
+    | HasEmailId
+    | HasThreadId
+    | Fuzzy
+    | AmongUids
 )
 """Any node of the tree."""
+
+
+def rewrite(key: SearchKey, leaf: Callable[[SearchKey], SearchKey]) -> SearchKey:
+    """The same tree with every leaf put through `leaf`; FUZZY counts as one when `leaf` changes it."""
+    match key:
+        case And(keys):
+            return And(tuple([rewrite(inner, leaf) for inner in keys]))
+        case Or(left, right):
+            return Or(rewrite(left, leaf), rewrite(right, leaf))
+        case Not(inner):
+            return Not(rewrite(inner, leaf))
+        case Fuzzy(inner):
+            changed = leaf(key)
+            return changed if changed is not key else Fuzzy(rewrite(inner, leaf))
+        case _:
+            return leaf(key)
+
+
+def walk(key: SearchKey) -> Iterator[SearchKey]:
+    """Every node of the tree, the root first."""
+    pending = [key]
+    while pending:
+        node = pending.pop()
+        yield node
+        match node:
+            case And(keys):
+                pending.extend(keys)
+            case Or(left, right):
+                pending += (left, right)
+            case Not(inner) | Fuzzy(inner):
+                pending.append(inner)
+            case _:
+                pass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 STAR = 1 << 32
@@ -21,6 +23,23 @@ class SequenceSet:
 
     ranges: tuple[tuple[int, int], ...] = ()
     saved: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether `*` is in it."""
+        return bool(self.ranges) and self.ranges[-1][1] == STAR
+
+    @property
+    def count(self) -> int:
+        """How many numbers it names; only of use without `*` and `$`."""
+        return sum(high - low + 1 for low, high in self.ranges)
+
+    def overlap(self, uids: Sequence[int]) -> list[int]:
+        """Those of ascending UIDs that are in the set; `n:*` has no upper end here. Cost: the ranges and the result."""
+        found: list[int] = []
+        for low, high in self.ranges:
+            found.extend(uids[bisect_left(uids, low) : bisect_right(uids, high)])
+        return found
 
 
 def _number(text: bytes) -> int:
@@ -62,3 +81,28 @@ def merge(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
             low, high = first, last
     joined.append((low, high))
     return tuple(joined)
+
+
+def window(uids: Sequence[int], first: int, last: int) -> Sequence[int]:
+    """The places `first` to `last` of a list, from 1, or from its end when negative (RFC 9394 section 4)."""
+    low, high = sorted((abs(first), abs(last)))
+    if first > 0:
+        return uids[low - 1 : high]
+    count = len(uids)
+    return uids[max(count - high, 0) : max(count - low + 1, 0)]
+
+
+def ranges_of(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Ascending numbers as ranges, both ends included."""
+    ranges: list[tuple[int, int]] = []
+    first = last = 0
+    for number in numbers:
+        if number == last + 1 and first:
+            last = number
+            continue
+        if first:
+            ranges.append((first, last))
+        first = last = number
+    if first:
+        ranges.append((first, last))
+    return ranges

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .commands import Command, Fetch, Search, Store
+from .commands_sort import Sort, Thread
 from .sequence import STAR, SequenceSet
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What to tell the client: EXPUNGE numbers in the order to send them, then EXISTS when `exists` is not None."""
+    """What to tell the client: EXPUNGE numbers in the order to send them, then EXISTS when `exists` is not None.
+
+    `gone` are the UIDs behind `expunged`, ascending; `added` the UIDs that are new to the client, ascending.
+    """
 
     expunged: tuple[int, ...] = ()
     exists: int | None = None
+    gone: tuple[int, ...] = ()
+    added: tuple[int, ...] = ()
 
 
 def expunge_allowed(command: Command | None) -> bool:
@@ -24,16 +30,53 @@ def expunge_allowed(command: Command | None) -> bool:
 
     Never during FETCH, STORE or SEARCH by sequence number (RFC 9051 section 7.5.1); their UID forms may.
     """
-    return not (isinstance(command, Fetch | Store | Search) and not command.uid)
+    return not (isinstance(command, Fetch | Store | Search | Sort | Thread) and not command.uid)
+
+
+def _without(uids: array[int] | range, known: Sequence[tuple[int, int]]) -> array[int]:
+    """A table without the entries of these numbers, the highest first: whole slices are copied, not UIDs."""
+    octets = memoryview(uids if isinstance(uids, array) else array("L", uids))
+    slices = []
+    start = 0
+    for number, _ in reversed(known):
+        slices.append(octets[start : number - 1])
+        start = number
+    slices.append(octets[start:])
+    kept = array("L")
+    kept.frombytes(b"".join(slices))
+    return kept
+
+
+def _with(uids: array[int] | range, fresh: list[int]) -> array[int] | range:
+    """The table with new UIDs behind the others; a range stays one when they follow without a hole."""
+    if isinstance(uids, range):
+        if uids and fresh[0] == uids.stop and fresh[-1] - fresh[0] == len(fresh) - 1:
+            return range(uids.start, fresh[-1] + 1)
+        uids = array("L", uids)
+    uids.extend(fresh)
+    return uids
+
+
+def _joined(slices: list[Sequence[int]]) -> Sequence[int]:
+    """Slices as one: a single one as it is, which costs nothing where a mailbox has no holes."""
+    if len(slices) == 1:
+        return slices[0]
+    found = array("L")
+    for piece in slices:
+        found.extend(piece)
+    return found
 
 
 class SequenceView:
-    """The UIDs that the client believes in, ascending. Changes reach the client only through `apply`."""
+    """The UIDs that the client believes in, ascending. Changes reach the client only through `apply`.
+
+    `uids` is a range as long as there are no holes, and costs nothing then; else a table of 8 octets for each.
+    """
 
     __slots__ = ("_highest", "saved", "uids")
 
     def __init__(self, uids: Iterable[int] = ()) -> None:
-        self.uids = array("L", uids)
+        self.uids: array[int] | range = uids if isinstance(uids, range) else array("L", uids)
         self.saved: frozenset[int] = frozenset()
         self._highest = self.last_uid
 
@@ -50,6 +93,22 @@ class SequenceView:
         at = bisect_left(self.uids, uid)
         return at + 1 if at < len(self.uids) and self.uids[at] == uid else None
 
+    def numbers(self, wanted: Iterable[int]) -> list[int]:
+        """Sequence numbers of UIDs, 0 for those unknown. Cheapest where they follow one another."""
+        uids = self.uids
+        count = len(uids)
+        found = []
+        at = 0
+        for uid in wanted:
+            if at >= count or uids[at] != uid:
+                at = bisect_left(uids, uid)
+            if at < count and uids[at] == uid:
+                at += 1
+                found.append(at)
+            else:
+                found.append(0)
+        return found
+
     def uid(self, number: int) -> int | None:
         """The UID at a sequence number, None outside 1..EXISTS."""
         return self.uids[number - 1] if 1 <= number <= len(self.uids) else None
@@ -58,7 +117,7 @@ class SequenceView:
         """Keep a search result for `$` (RFC 5182)."""
         self.saved = frozenset(uids)
 
-    def select(self, numbers: SequenceSet, *, uid: bool) -> list[int]:
+    def select(self, numbers: SequenceSet, *, uid: bool) -> Sequence[int]:
         """The UIDs that a set names, ascending; unknown UIDs are left out. Cost: the ranges and the result.
 
         With `uid` False, raises ValueError when a sequence number is above EXISTS (answer BAD).
@@ -67,11 +126,11 @@ class SequenceView:
             return [known for known in sorted(self.saved) if self.number(known) is not None]
         return self._by_uid(numbers) if uid else self._by_number(numbers)
 
-    def _by_uid(self, numbers: SequenceSet) -> list[int]:
+    def _by_uid(self, numbers: SequenceSet) -> Sequence[int]:
         uids = self.uids
         if not uids:
             return []
-        found: list[int] = []
+        found: list[Sequence[int]] = []
         last, taken = uids[-1], 0
         for low, high in numbers.ranges:
             if high == STAR:
@@ -79,14 +138,14 @@ class SequenceView:
             first = max(bisect_left(uids, low), taken)
             after = bisect_right(uids, high)
             if after > first:
-                found.extend(uids[first:after])
+                found.append(uids[first:after])
                 taken = after
-        return found
+        return _joined(found)
 
-    def _by_number(self, numbers: SequenceSet) -> list[int]:
+    def _by_number(self, numbers: SequenceSet) -> Sequence[int]:
         uids = self.uids
         count = len(uids)
-        found: list[int] = []
+        found: list[Sequence[int]] = []
         start = 0
         for low, high in numbers.ranges:
             if high == STAR:
@@ -96,9 +155,9 @@ class SequenceView:
             elif high > count:
                 raise ValueError("sequence number above the last message")
             first = max(low - 1, start)
-            found.extend(uids[first:high])
+            found.append(uids[first:high])
             start = max(start, high)
-        return found
+        return _joined(found)
 
     def apply(self, added: Iterable[int] = (), vanished: Iterable[int] = ()) -> Update:
         """Take in new and vanished UIDs and say what to send: EXPUNGE numbers go from the highest down.
@@ -107,19 +166,21 @@ class SequenceView:
         nothing: applying the same change twice says it once.
         """
         gone = set(vanished)
-        numbers: list[int] = []
+        known: list[tuple[int, int]] = []
         if gone:
-            numbers = [number for number in map(self.number, gone) if number is not None]
-            numbers.sort(reverse=True)
-            if len(numbers) == 1:
-                del self.uids[numbers[0] - 1]
-            elif numbers:
-                self.uids = array("L", [uid for uid in self.uids if uid not in gone])
-            if self.saved and numbers:
+            known = [(number, uid) for uid in gone if (number := self.number(uid)) is not None]
+            known.sort(reverse=True)
+            if len(known) == 1 and isinstance(self.uids, array):
+                del self.uids[known[0][0] - 1]
+            elif known:
+                self.uids = _without(self.uids, known)
+            if self.saved and known:
                 self.saved = self.saved - gone
         fresh = sorted({uid for uid in added if uid not in gone})
         fresh = fresh[bisect_right(fresh, self._highest) :]
         if fresh:
-            self.uids.extend(fresh)
+            self.uids = _with(self.uids, fresh)
             self._highest = fresh[-1]
-        return Update(tuple(numbers), len(self.uids) if fresh else None)
+        numbers = tuple([number for number, _ in known])
+        uids = tuple([uid for _, uid in reversed(known)])
+        return Update(numbers, len(self.uids) if fresh else None, uids, tuple(fresh))

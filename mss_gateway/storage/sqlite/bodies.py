@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import apsw
 import orjson
@@ -80,6 +80,13 @@ def release(writer: Writer, body_id: int, count: int = 1) -> None:
     if live is not None and live[0] <= 0 and segment != writer.segments.current:
         db.execute("DELETE FROM segments WHERE id = ?", (segment,))
         writer.segments.doom(segment)
+
+
+def keep_previews(writer: Writer, previews: Mapping[int, str]) -> None:
+    """Write down the first words of bodies (RFC 8970); those that have gone are passed over."""
+    writer.db.executemany(
+        "UPDATE bodies SET preview = ? WHERE id = ?", [(text, body_id) for body_id, text in previews.items()]
+    )
 
 
 def read_text(db: apsw.Connection, segments: Segments, body_id: int, offset: int, size: int) -> bytes:

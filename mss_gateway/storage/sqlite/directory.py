@@ -11,6 +11,7 @@ import apsw
 from mss_gateway.mail.address import parse_address
 from mss_gateway.ports.records import BoxChoices, BoxRow, Membership, NewBox, Person
 from mss_gateway.ports.store import AlreadyExists, StoreError
+from mss_gateway.ports.tree import TreeAct, TreeEvent
 from mss_gateway.rules.facts import BoxState, BoxType
 
 from .engine import Writer
@@ -19,7 +20,8 @@ from .messages import uid_list
 
 _BOX = (
     "id, address, type, state, display, structure, responsible, patient_initiated, fin, password_login,"
-    " created_at, state_reason, state_at, auto_close, exchange_folder, server_mdn, alert_address"
+    " created_at, state_reason, state_at, auto_close, exchange_folder, server_mdn, alert_address,"
+    " quota_bytes, quota_messages"
 )
 _PERSON = "id, login, name, national_id, password_hash, disabled"
 
@@ -44,6 +46,8 @@ def _box(row: tuple[object, ...]) -> BoxRow:
         exchange_folder=bool(box.exchange_folder),
         server_mdn=bool(box.server_mdn),
         alert_address=box.alert_address,
+        quota_bytes=box.quota_bytes,
+        quota_messages=box.quota_messages,
     )
 
 
@@ -120,6 +124,7 @@ def set_box_state(writer: Writer, box_id: int, state: BoxState, reason: str, at:
         (state.value, reason, at, box_id),
     )
     writer.directory_changed = True
+    writer.tree.append(TreeEvent(box_id, TreeAct.RIGHTS))
     return _there(box_by_id(writer.db, box_id))
 
 
@@ -137,7 +142,7 @@ def purge_box(writer: Writer, box_id: int, reason: str, at: float) -> BoxRow:
     """Remove a box's folders, members and certificates; the row stays, so that its address is not given again."""
     for folder in list_folders(writer.db, box_id):
         delete_folder(writer, folder.id)
-    for table in ("members", "certificates"):
+    for table in ("members", "certificates", "takeovers"):
         writer.db.execute(f"DELETE FROM {table} WHERE box_id = ?", (box_id,))
     return set_box_state(writer, box_id, BoxState.PURGED, reason, at)
 

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import apsw
 
 from mss_gateway.ports.store import StoreError, StoreFull
+from mss_gateway.ports.tree import TreeEvent
 
 from .migrate import migrate
 from .options import SqliteOptions
@@ -30,6 +31,7 @@ class News:
     """What a batch has to tell once it is durable: folders with their mod-sequence, what else changed."""
 
     folders: dict[int, int] = field(default_factory=dict)
+    tree: list[TreeEvent] = field(default_factory=list)
     directory: bool = False
     opened: bool = False
     queued: bool = False
@@ -38,6 +40,7 @@ class News:
     def take(self, writer: Writer) -> None:
         """Add what one job changed, and clear it there."""
         self.folders.update(writer.changed)
+        self.tree += writer.tree
         self.directory = self.directory or writer.directory_changed
         self.opened = self.opened or writer.opened
         self.queued = self.queued or writer.queued
@@ -45,7 +48,7 @@ class News:
         writer.forget_news()
 
     def __bool__(self) -> bool:
-        return bool(self.folders) or self.directory or self.opened or self.queued or self.alerts
+        return bool(self.folders or self.tree) or self.directory or self.opened or self.queued or self.alerts
 
 
 class Writer:
@@ -56,6 +59,7 @@ class Writer:
         self.segments = segments
         self.options = options
         self.changed: dict[int, int] = {}  # folder id -> highest mod-sequence
+        self.tree: list[TreeEvent] = []
         self.directory_changed = False
         self.opened = False  # a message whose receipt is due has been opened
         self.queued = False  # the outbox has got rows
@@ -70,6 +74,7 @@ class Writer:
     def forget_news(self) -> None:
         """What was to be told is told, or was undone."""
         self.changed = {}
+        self.tree = []
         self.directory_changed = self.opened = self.queued = self.alerts = False
 
 
@@ -94,6 +99,11 @@ class Engine:
         self._lock_fd = -1
         self._closing = True
         self.after_commit: Callable[[News], None] = lambda news: None
+
+    @property
+    def options(self) -> SqliteOptions:
+        """What the store was told."""
+        return self._options
 
     async def open(self) -> None:
         """Lock, open, migrate, recover; raises `StoreError` with what to do."""

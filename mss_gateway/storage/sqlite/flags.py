@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mss_gateway.ports.mailboxes import Copied, FlagChange, FlagRow, Stored, Viewer
 
+from .access import rights_in
+from .activity import note_flags
 from .bodies import release
 from .engine import Writer
 from .folders import advance, folder_of, sizes
 from .marks import SEEN, from_flags, merge, to_flags
 from .messages import MARKED_DELETED, flag_rows
+from .quotas import check_room
 from .receipts import note_opening
+from .settable import carry_seen, limited, settable
 
 
 def store_flags(
@@ -25,25 +29,31 @@ def store_flags(
     at: float,
 ) -> Stored:
     """STORE at a time in epoch seconds; rows of what was named and not held back, with their flags as they are now."""
-    folder_of(writer.db, folder_id)
+    rights = rights_in(writer, folder_of(writer.db, folder_id), viewer)
     found: list[FlagRow] = []
     held: list[int] = []
     modified: list[FlagRow] = []
+    before: dict[int, frozenset[str]] = {}
     for row in flag_rows(writer.db, folder_id, viewer, uids):
         if unchanged_since is not None and row.modseq > unchanged_since:
             held.append(row.uid)
             continue
-        after = _after(row.flags, change, flags)
+        after = limited(row.flags, _after(row.flags, change, flags), rights)
         if after == row.flags:
             found.append(row)
         else:
+            before[row.uid] = row.flags
             modified.append(FlagRow(row.uid, after, 0))
     if modified:
         _, modseq = advance(writer, folder_id)
-        _write_flags(writer, folder_id, viewer, modified, modseq)
+        if viewer.shared:
+            _write_shared(writer, folder_id, viewer.person_id, modified, before, modseq)
+        else:
+            _write_flags(writer, folder_id, modified, modseq)
         seen = [row.uid for row in modified if "\\Seen" in row.flags]
         if seen:
             note_opening(writer, folder_id, seen, at)
+        note_flags(writer, folder_id, viewer, before, modified, at)
         found += [FlagRow(row.uid, row.flags, modseq) for row in modified]
     return Stored(tuple(sorted(found, key=lambda row: row.uid)), tuple(held))
 
@@ -57,28 +67,35 @@ def _after(before: frozenset[str], change: FlagChange, flags: frozenset[str]) ->
     return to_flags(*from_flags(flags))
 
 
-def _write_flags(writer: Writer, folder_id: int, viewer: Viewer, rows: list[FlagRow], modseq: int) -> None:
-    db = writer.db
+def _write_flags(writer: Writer, folder_id: int, rows: list[FlagRow], modseq: int) -> None:
+    writer.db.executemany(
+        "UPDATE messages SET flags = ?, keywords = ?, modseq = ? WHERE folder_id = ? AND uid = ?",
+        [(*from_flags(row.flags), modseq, folder_id, row.uid) for row in rows],
+    )
+
+
+def _write_shared(
+    writer: Writer,
+    folder_id: int,
+    person_id: int,
+    rows: list[FlagRow],
+    before: Mapping[int, frozenset[str]],
+    modseq: int,
+) -> None:
+    """`\\Seen` belongs to the person; the rest to everybody, and only a change of the rest moves the message."""
+    seen: list[tuple[int, int, int, int, int]] = []
+    rest: list[tuple[int, str, int, int, int]] = []
     for row in rows:
         mask, words = from_flags(row.flags)
-        if not viewer.shared:
-            db.execute(
-                "UPDATE messages SET flags = ?, keywords = ?, modseq = ? WHERE folder_id = ? AND uid = ?",
-                (mask, words, modseq, folder_id, row.uid),
-            )
-            continue
-        # Shared: \Seen belongs to the person; the rest to everybody, and only a change of the rest moves
-        # the message's own mod-sequence.
-        db.execute(
-            "INSERT INTO member_seen VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET seen = ?4, modseq = ?5"
-            " WHERE seen <> ?4",
-            (folder_id, row.uid, viewer.person_id, mask & SEEN, modseq),
-        )
-        db.execute(
-            "UPDATE messages SET flags = ?1, keywords = ?2, modseq = ?3 WHERE folder_id = ?4 AND uid = ?5"
-            " AND (flags <> ?1 OR keywords <> ?2)",
-            (mask & ~SEEN, words, modseq, folder_id, row.uid),
-        )
+        changed = row.flags ^ before[row.uid]
+        if "\\Seen" in changed:
+            seen.append((folder_id, row.uid, person_id, mask & SEEN, modseq))
+        if len(changed) > 1 or "\\Seen" not in changed:
+            rest.append((mask & ~SEEN, words, modseq, folder_id, row.uid))
+    writer.db.executemany("INSERT OR REPLACE INTO member_seen VALUES (?, ?, ?, ?, ?)", seen)
+    writer.db.executemany(
+        "UPDATE messages SET flags = ?, keywords = ?, modseq = ? WHERE folder_id = ? AND uid = ?", rest
+    )
 
 
 def expunge(writer: Writer, folder_id: int, uids: Iterable[int] | None) -> list[int]:
@@ -110,35 +127,47 @@ def remove(writer: Writer, folder_id: int, uids: Sequence[int], *, keep_bodies: 
 
 
 def copy(
-    writer: Writer, folder_id: int, uids: Sequence[int], target_id: int, *, take: bool = False
+    writer: Writer,
+    folder_id: int,
+    uids: Sequence[int],
+    target_id: int,
+    *,
+    viewer: Viewer | None = None,
+    take: bool = False,
 ) -> Copied:
-    """COPY, and the first half of MOVE (`take`: the body keeps its one reference)."""
+    """COPY, and the first half of MOVE (`take`: the body keeps its one reference).
+
+    Flags that the viewer may not set in the target stay behind. Raises `OverQuota` when the target's box is full.
+    """
     db = writer.db
-    folder_of(db, folder_id)
+    source = folder_of(db, folder_id)
     target = folder_of(db, target_id)
     found = sizes(db, folder_id, uids)
     if not found:
         return Copied(target.uid_validity, (), ())
     octets = sum(size for _, _, size in found)
+    if not (take and source.box_id == target.box_id):
+        check_room(writer, target_id, len(found), octets)
+    rights = rights_in(writer, target, viewer)
+    mask, words = settable(rights)
     first, modseq = advance(writer, target_id, uids=len(found), messages=len(found), octets=octets)
     pairs = [(uid, first + index) for index, (uid, _, _) in enumerate(found)]
     db.executemany(
-        "INSERT INTO messages SELECT ?, ?, body_id, flags, keywords, ?, ?, internal_date FROM messages"
-        " WHERE folder_id = ? AND uid = ?",
-        [(target_id, new, modseq, modseq, folder_id, old) for old, new in pairs],
+        "INSERT INTO messages SELECT ?, ?, body_id, flags & ?, iif(?, keywords, ''), ?, ?, internal_date,"
+        " unixepoch('subsec'), thread FROM messages WHERE folder_id = ? AND uid = ?",
+        [(target_id, new, mask, words, modseq, modseq, folder_id, old) for old, new in pairs],
     )
-    db.executemany(
-        "INSERT INTO member_seen SELECT ?, ?, person_id, seen, ? FROM member_seen WHERE folder_id = ? AND uid = ?",
-        [(target_id, new, modseq, folder_id, old) for old, new in pairs],
-    )
+    carry_seen(writer, viewer, source, target, pairs, modseq, rights)
     if not take:
         db.executemany("UPDATE bodies SET refs = refs + 1 WHERE id = ?", [(body,) for _, body, _ in found])
     return Copied(target.uid_validity, tuple(old for old, _ in pairs), tuple(new for _, new in pairs))
 
 
-def move(writer: Writer, folder_id: int, uids: Sequence[int], target_id: int) -> Copied:
+def move(
+    writer: Writer, folder_id: int, uids: Sequence[int], target_id: int, *, viewer: Viewer | None = None
+) -> Copied:
     """MOVE: in one transaction."""
-    copied = copy(writer, folder_id, uids, target_id, take=True)
+    copied = copy(writer, folder_id, uids, target_id, viewer=viewer, take=True)
     remove(writer, folder_id, copied.source_uids, keep_bodies=True)
     return copied
 

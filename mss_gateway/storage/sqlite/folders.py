@@ -9,6 +9,7 @@ import orjson
 
 from mss_gateway.ports.mailboxes import Folder, FolderExists, NoSuchFolder
 from mss_gateway.ports.records import INBOX
+from mss_gateway.ports.tree import TreeAct, TreeEvent
 
 from .bodies import release
 from .engine import Writer, one
@@ -23,11 +24,7 @@ STANDARD = (
 )
 """Folders of a new box (IMP-3)."""
 
-_COLUMNS = "id, box_id, name, uid_validity, special_use, subscribed"
-
-
-def _folder(row: tuple[int, int, str, int, str, int]) -> Folder:
-    return Folder(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+_COLUMNS = "id, box_id, name, uid_validity, special_use"
 
 
 def list_folders(db: apsw.Connection, box_id: int) -> list[Folder]:
@@ -35,7 +32,7 @@ def list_folders(db: apsw.Connection, box_id: int) -> list[Folder]:
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM folders WHERE box_id = ? ORDER BY name <> 'INBOX', name", (box_id,)
     )
-    return [_folder(row) for row in rows]
+    return [Folder(*row) for row in rows]
 
 
 def folder_of(db: apsw.Connection, folder_id: int) -> Folder:
@@ -43,7 +40,7 @@ def folder_of(db: apsw.Connection, folder_id: int) -> Folder:
     row = db.execute(f"SELECT {_COLUMNS} FROM folders WHERE id = ?", (folder_id,)).fetchone()
     if row is None:
         raise NoSuchFolder
-    return _folder(row)
+    return Folder(*row)
 
 
 def _uid_validity(db: apsw.Connection) -> int:
@@ -75,7 +72,27 @@ def create_folder(writer: Writer, box_id: int, name: str, special_use: str) -> F
         "INSERT INTO folders (box_id, name, special_use, uid_validity) VALUES (?, ?, ?, ?)",
         (box_id, name, special_use, _uid_validity(db)),
     )
-    return folder_of(db, db.last_insert_rowid())
+    folder = folder_of(db, db.last_insert_rowid())
+    writer.tree.append(TreeEvent(box_id, TreeAct.CREATED, folder.id, name))
+    if slash:
+        _inherit(writer, _there(find_folder(writer, box_id, parent)), folder.id)
+    return folder
+
+
+def _there(folder_id: int | None) -> int:
+    if folder_id is None:
+        raise NoSuchFolder
+    return folder_id
+
+
+def _inherit(writer: Writer, parent_id: int, folder_id: int) -> None:
+    """A new folder has the rights of the one above it (RFC 4314 section 4)."""
+    writer.db.execute(
+        "INSERT INTO folder_rights SELECT ?2, person_id, rights FROM folder_rights WHERE folder_id = ?1",
+        (parent_id, folder_id),
+    )
+    if writer.db.changes():
+        writer.directory_changed = True  # what sessions remember of the box's rights is no longer all
 
 
 def find_folder(writer: Writer, box_id: int, name: str) -> int | None:
@@ -105,7 +122,7 @@ def ensure_folder(writer: Writer, box_id: int, name: str) -> int:
 def delete_folder(writer: Writer, folder_id: int) -> None:
     """Remove a folder and its messages."""
     db = writer.db
-    folder_of(db, folder_id)
+    folder = folder_of(db, folder_id)
     for (body_id,) in list(db.execute("SELECT body_id FROM messages WHERE folder_id = ?", (folder_id,))):
         release(writer, body_id)
     for table in ("messages", "member_seen", "expunged"):
@@ -113,6 +130,7 @@ def delete_folder(writer: Writer, folder_id: int) -> None:
     db.execute("DELETE FROM folders WHERE id = ?", (folder_id,))
     writer.folders.clear()
     writer.changed[folder_id] = 0
+    writer.tree.append(TreeEvent(folder.box_id, TreeAct.DELETED, folder_id, folder.name))
 
 
 def provision(writer: Writer, box_id: int) -> None:

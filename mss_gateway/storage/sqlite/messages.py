@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 
 import apsw
@@ -14,7 +13,6 @@ from mss_gateway.ports.mailboxes import (
     FolderStatus,
     MessageRow,
     NoSuchFolder,
-    Snapshot,
     Viewer,
     Want,
 )
@@ -27,12 +25,17 @@ MARKED_DELETED = f"FROM messages INDEXED BY messages_deleted WHERE folder_id = ?
 """Messages marked `\\Deleted` of one folder, as the end of a query."""
 
 
+MARKED_UNSEEN = f"FROM messages INDEXED BY messages_unseen WHERE folder_id = ? AND flags & {SEEN} = 0"
+"""Messages without `\\Seen` of one folder that is not shared, as the end of a query."""
+
+
 def uid_list(uids: Sequence[int]) -> str:
     """UIDs as JSON for `json_each`, which keeps one prepared statement for any number of them."""
     return orjson.dumps(list(uids)).decode()
 
 
-def _counters(db: apsw.Connection, folder_id: int) -> tuple[int, int, int, int, int]:
+def counters(db: apsw.Connection, folder_id: int) -> tuple[int, int, int, int, int]:
+    """Next UID, UIDVALIDITY, highest mod-sequence, messages and octets of a folder; raises `NoSuchFolder`."""
     row = db.execute(
         "SELECT uid_next, uid_validity, highest_modseq, messages, octets FROM folders WHERE id = ?",
         (folder_id,),
@@ -42,45 +45,23 @@ def _counters(db: apsw.Connection, folder_id: int) -> tuple[int, int, int, int, 
     return row  # type: ignore[no-any-return]
 
 
-def _unseen_sql(viewer: Viewer, select: str) -> str:
+def _unseen(db: apsw.Connection, folder_id: int, viewer: Viewer) -> int:
     if not viewer.shared:
-        return f"SELECT {select} FROM messages AS m WHERE m.folder_id = ?1 AND m.flags & 1 = 0"
-    return (
-        f"SELECT {select} FROM messages AS m WHERE m.folder_id = ?1 AND NOT EXISTS (SELECT 1 FROM member_seen AS s"
-        " WHERE s.folder_id = m.folder_id AND s.uid = m.uid AND s.person_id = ?2 AND s.seen)"
+        return int(one(db.execute(f"SELECT count(*) {MARKED_UNSEEN}", (folder_id,))))
+    rows = db.execute(
+        "SELECT count(*) FROM messages AS m WHERE m.folder_id = ?1 AND NOT EXISTS (SELECT 1 FROM member_seen AS s"
+        " WHERE s.folder_id = m.folder_id AND s.uid = m.uid AND s.person_id = ?2 AND s.seen)",
+        (folder_id, viewer.person_id),
     )
-
-
-def _unseen(db: apsw.Connection, folder_id: int, viewer: Viewer, select: str) -> int:
-    values = (folder_id, viewer.person_id) if viewer.shared else (folder_id,)
-    return int(one(db.execute(_unseen_sql(viewer, select), values)) or 0)
+    return int(one(rows))
 
 
 def status(db: apsw.Connection, folder_id: int, viewer: Viewer) -> FolderStatus:
     """The counters of STATUS."""
-    uid_next, uid_validity, modseq, messages, octets = _counters(db, folder_id)
+    uid_next, uid_validity, modseq, messages, octets = counters(db, folder_id)
     deleted = one(db.execute(f"SELECT count(*) {MARKED_DELETED}", (folder_id,)))
-    unseen = _unseen(db, folder_id, viewer, "count(*)")
+    unseen = _unseen(db, folder_id, viewer)
     return FolderStatus(messages, unseen, deleted, uid_next, uid_validity, modseq, octets)
-
-
-def snapshot(db: apsw.Connection, folder_id: int, viewer: Viewer) -> Snapshot:
-    """What SELECT needs."""
-    uid_next, uid_validity, modseq, _, _ = _counters(db, folder_id)
-    uids = array(
-        "L",
-        [
-            row[0]
-            for row in db.execute("SELECT uid FROM messages WHERE folder_id = ? ORDER BY uid", (folder_id,))
-        ],
-    )
-    words: set[str] = set()
-    for (keywords,) in db.execute(
-        "SELECT DISTINCT keywords FROM messages WHERE folder_id = ? AND keywords <> ''", (folder_id,)
-    ):
-        words.update(keywords.split())
-    first = _unseen(db, folder_id, viewer, "min(m.uid)")
-    return Snapshot(uids, uid_next, uid_validity, modseq, first, tuple(sorted(words)))
 
 
 # The viewer's own \Seen: in a shared box it comes from member_seen, and moves the message's mod-sequence
@@ -94,7 +75,7 @@ _SHARED_JOIN = (
 
 def changes(db: apsw.Connection, folder_id: int, viewer: Viewer, since: int) -> Changes:
     """What happened after a mod-sequence."""
-    uid_next, _, modseq, _, _ = _counters(db, folder_id)
+    uid_next, _, modseq, _, _ = counters(db, folder_id)
     if viewer.shared:
         rows = db.execute(
             f"SELECT m.uid, m.created_modseq, {_SHARED} FROM messages AS m{_SHARED_JOIN}"
@@ -124,6 +105,8 @@ _COLUMNS = {
     Want.BODYSTRUCTURE: "b.bodystructure",
     Want.HEADER: "x.header",
     Want.STRUCTURE: "b.structure",
+    Want.DIGEST: "b.digest",
+    Want.PREVIEW: "b.preview",
 }
 
 
@@ -138,7 +121,8 @@ def rows(
     if viewer.shared:
         values = (*values, viewer.person_id)
     found = db.execute(
-        f"SELECT m.uid, m.body_id, {flags}, m.internal_date, b.size, b.header_size, {columns}"
+        f"SELECT m.uid, m.body_id, {flags}, m.internal_date, b.size, b.header_size, {columns}, m.save_date,"
+        " coalesce(m.thread, b.id)"
         " FROM json_each(?1) AS j CROSS JOIN messages AS m ON m.folder_id = ?2 AND m.uid = j.value"
         f" JOIN bodies AS b ON b.id = m.body_id{join}{seen}",
         values,
@@ -148,7 +132,7 @@ def rows(
         for uid, body, mask, words, modseq, date, size, header, *texts in found
     ]
     if not result:
-        _counters(db, folder_id)
+        counters(db, folder_id)
     return result
 
 

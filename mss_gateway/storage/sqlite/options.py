@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mss_gateway.rules.access import MEMBERS
+
 
 @dataclass(frozen=True, slots=True)
 class SqliteOptions:
@@ -12,7 +14,10 @@ class SqliteOptions:
 
     Texts up to `inline_limit` live in the database, larger ones in segment files; a spool file of
     `adopt_from` octets or more becomes a segment of its own without being copied. `max_pages` bounds the
-    database (4 KiB each), 0 leaves it to the disk.
+    database (4 KiB each), 0 leaves it to the disk. `quota_bytes` and `quota_messages` are what a box may hold for
+    which nothing else was set, 0 without limit (BAL-9); `member_rights` what a member may
+    do in a shared box where nothing was set (RFC 4314).
+    `index` keeps full-text indexes, with at most `index_cap` characters of one message's text.
     """
 
     path: Path
@@ -22,3 +27,8 @@ class SqliteOptions:
     cache_kib: int = 4 * 1024
     max_batch: int = 256
     max_pages: int = 0
+    quota_bytes: int = 0
+    quota_messages: int = 0
+    member_rights: frozenset[str] = MEMBERS
+    index: bool = True
+    index_cap: int = 256 * 1024

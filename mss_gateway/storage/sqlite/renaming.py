@@ -6,7 +6,9 @@ import apsw
 
 from mss_gateway.ports.mailboxes import FolderExists
 from mss_gateway.ports.records import INBOX
+from mss_gateway.ports.tree import TreeAct, TreeEvent
 
+from .annotations import copy_annotations
 from .engine import Writer
 from .flags import move_all
 from .folders import create_folder, find_folder, folder_of, list_folders
@@ -20,7 +22,9 @@ def rename_folder(writer: Writer, folder_id: int, name: str) -> None:
         raise FolderExists
     if folder.name == INBOX:
         target = create_folder(writer, folder.box_id, name, "")
+        writer.tree[-1] = TreeEvent(folder.box_id, TreeAct.RENAMED, target.id, name, INBOX)
         move_all(writer, folder_id, target.id)
+        copy_annotations(writer, folder_id, target.id)
         return
     prefix = folder.name + "/"
     moving = [
@@ -33,9 +37,15 @@ def rename_folder(writer: Writer, folder_id: int, name: str) -> None:
         for inferior, old in sorted(moving, key=lambda row: -len(row[1])):
             values = (name + old[len(folder.name) :], inferior)
             db.execute("UPDATE folders SET name = ? WHERE id = ?", values)
+            # Who wants it out of sight wants so under its new name; a name subscribed to is kept as it is.
+            db.execute(
+                "UPDATE OR REPLACE subscriptions SET name = ?1 WHERE box_id = ?2 AND name = ?3 AND NOT wanted",
+                (values[0], folder.box_id, old),
+            )
     except apsw.ConstraintError:
         raise FolderExists from None
     writer.folders.clear()
+    writer.tree.append(TreeEvent(folder.box_id, TreeAct.RENAMED, folder_id, name, folder.name))
     # Afterwards, for a folder that goes below itself needs a new one of its old name.
     parent, slash, _ = name.rpartition("/")
     if slash and find_folder(writer, folder.box_id, parent) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -16,7 +16,6 @@ from mss_gateway.ports.mailboxes import (
     FolderStatus,
     MessageRow,
     NewAppend,
-    NoSuchFolder,
     Snapshot,
     Stored,
     Viewer,
@@ -47,29 +46,55 @@ from mss_gateway.ports.store import (
     OutboxListener,
     StoreError,
 )
+from mss_gateway.ports.tree import TreeAct, TreeEvent
 from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState, IdentityStatus
 from mss_gateway.rules.ins import mask_text
 
+from . import (
+    acting,
+    bodies,
+    channels,
+    claims,
+    deliveries,
+    directory,
+    folders,
+    opening,
+    outbox,
+    receipts,
+)
 from . import alerts as telling
-from . import bodies, channels, claims, deliveries, directory, folders, outbox, receipts, renaming
 from . import flags as marking
 from . import identities as registry
 from . import messages as reading
 from . import queue as backlog
 from . import trace as timeline
 from .engine import Engine, News, Writer
+from .index import TextIndex
 from .options import SqliteOptions
+from .store_access import AccessRows
+from .store_append import AppendRows
+from .store_index import TextRows
+from .store_notes import NotesStore
+from .store_resync import ResyncRows
+from .store_search import SearchRows
+from .store_sort import SortRows
+from .store_tree import TreeRows
+from .takeovers import TakeoverStore
 
 T = TypeVar("T")
 
 
-class SqliteStore:
+class SqliteStore(
+    AccessRows, NotesStore, ResyncRows, SearchRows, SortRows, AppendRows, TextRows, TakeoverStore, TreeRows
+):
     """Implements `ports.store.Store` on one folder of files."""
 
     def __init__(self, options: SqliteOptions) -> None:
         self._engine = Engine(options)
         self._engine.after_commit = self._after_commit
+        self._index = TextIndex(self._engine)
         self._folder_listeners: list[FolderListener] = []
+        self._tree_listeners = []
         self._directory_listeners: list[BoxListener] = []
         self._opened_listeners: list[OpenedListener] = []
         self._outbox_listeners: list[OutboxListener] = []
@@ -78,9 +103,11 @@ class SqliteStore:
     async def open(self) -> None:
         """Open, migrate and recover."""
         await self._engine.open()
+        await self._index.open()
 
     async def close(self) -> None:
         """Finish what is under way and close."""
+        await self._index.close()
         await self._engine.close()
 
     def on_folder_change(self, listener: FolderListener) -> None:
@@ -113,17 +140,11 @@ class SqliteStore:
         for folder_id, modseq in news.folders.items():
             for listener in self._folder_listeners:
                 listener(folder_id, modseq)
+        self._tell_tree(news.tree)
+        self._index.changed(news.folders)
         if news.directory:
             for forget in self._directory_listeners:
                 forget()
-
-    async def _traced(self, line: TraceLine, run: Callable[[Writer], T]) -> T:
-        def job(writer: Writer) -> T:
-            result = run(writer)
-            timeline.insert_trace(writer.db, [line])
-            return result
-
-        return await self._engine.write(job)
 
     # --- acceptance, outbox, trace
 
@@ -321,12 +342,12 @@ class SqliteStore:
     async def add_member(self, box_id: int, person_id: int, role: str, trace: TraceLine) -> None:
         """Tie a person to a box."""
         sql = "INSERT INTO members VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET role = ?3"
-        await self._change(trace, sql, (box_id, person_id, role))
+        await self._change(trace, sql, (box_id, person_id, role), box_id)
 
     async def remove_member(self, box_id: int, person_id: int, trace: TraceLine) -> None:
         """Untie a person from a box."""
         await self._change(
-            trace, "DELETE FROM members WHERE box_id = ? AND person_id = ?", (box_id, person_id)
+            trace, "DELETE FROM members WHERE box_id = ? AND person_id = ?", (box_id, person_id), box_id
         )
 
     async def memberships(
@@ -344,7 +365,9 @@ class SqliteStore:
         """The boxes that a certificate may use."""
         return await self._engine.read(lambda db: directory.boxes_of_certificate(db, dn_key))
 
-    async def _change(self, line: TraceLine, sql: str, values: tuple[str | int, ...]) -> None:
+    async def _change(
+        self, line: TraceLine, sql: str, values: tuple[str | int, ...], members_of: int = 0
+    ) -> None:
         """One statement on the directory, traced."""
 
         def job(writer: Writer) -> None:
@@ -352,6 +375,8 @@ class SqliteStore:
             if writer.db.changes() == 0 and sql.startswith("UPDATE"):
                 raise StoreError("there is nobody of that number")
             writer.directory_changed = True
+            if members_of:
+                writer.tree.append(TreeEvent(members_of, TreeAct.RIGHTS))
 
         await self._traced(line, job)
 
@@ -361,29 +386,6 @@ class SqliteStore:
         """All folders of a box."""
         return await self._engine.read(lambda db: folders.list_folders(db, box_id))
 
-    async def create_folder(self, box_id: int, name: str, special_use: str = "") -> Folder:
-        """Make a folder."""
-        return await self._engine.write(lambda w: folders.create_folder(w, box_id, name, special_use))
-
-    async def delete_folder(self, folder_id: int) -> None:
-        """Remove a folder with its messages."""
-        await self._engine.write(lambda w: folders.delete_folder(w, folder_id))
-
-    async def rename_folder(self, folder_id: int, name: str) -> None:
-        """Rename with all inferiors."""
-        await self._engine.write(lambda w: renaming.rename_folder(w, folder_id, name))
-
-    async def subscribe(self, folder_id: int, on: bool) -> None:
-        """Set or clear the subscription."""
-        sql = "UPDATE folders SET subscribed = ? WHERE id = ?"
-
-        def job(writer: Writer) -> None:
-            writer.db.execute(sql, (on, folder_id))
-            if writer.db.changes() == 0:
-                raise NoSuchFolder
-
-        await self._engine.write(job)
-
     # --- messages
 
     async def status(self, folder_id: int, viewer: Viewer) -> FolderStatus:
@@ -392,7 +394,7 @@ class SqliteStore:
 
     async def snapshot(self, folder_id: int, viewer: Viewer) -> Snapshot:
         """What SELECT needs."""
-        return await self._engine.read(lambda db: reading.snapshot(db, folder_id, viewer))
+        return await self._engine.read(lambda db: opening.snapshot(db, folder_id, viewer))
 
     async def changes(self, folder_id: int, viewer: Viewer, since: int) -> Changes:
         """All that happened after a mod-sequence."""
@@ -414,6 +416,10 @@ class SqliteStore:
         segments = self._engine.segments
         return await self._engine.read(lambda db: bodies.read_texts(db, segments, body_ids, limit))
 
+    async def keep_previews(self, previews: Mapping[int, str]) -> None:
+        """Write down the first words of bodies."""
+        await self._engine.write(lambda w: bodies.keep_previews(w, previews))
+
     async def store_flags(
         self,
         folder_id: int,
@@ -433,19 +439,24 @@ class SqliteStore:
     async def expunge(self, folder_id: int, viewer: Viewer, uids: Iterable[int] | None) -> list[int]:
         """Remove messages marked deleted."""
         wanted = None if uids is None else list(uids)
-        return await self._engine.write(lambda w: marking.expunge(w, folder_id, wanted))
+        return await self._engine.write(lambda w: acting.expunge(w, folder_id, viewer, wanted, time.time()))
 
     async def copy(self, folder_id: int, viewer: Viewer, uids: Sequence[int], target_id: int) -> Copied:
         """COPY."""
-        return await self._engine.write(lambda w: marking.copy(w, folder_id, uids, target_id))
+        return await self._engine.write(
+            lambda w: acting.copy(w, folder_id, viewer, uids, target_id, time.time())
+        )
 
     async def move(self, folder_id: int, viewer: Viewer, uids: Sequence[int], target_id: int) -> Copied:
         """MOVE."""
-        return await self._engine.write(lambda w: marking.move(w, folder_id, uids, target_id))
+        return await self._engine.write(
+            lambda w: acting.move(w, folder_id, viewer, uids, target_id, time.time())
+        )
 
     async def append(self, folder_id: int, viewer: Viewer, messages: Sequence[NewAppend]) -> list[int]:
         """APPEND."""
-        return await self._engine.write(lambda w: deliveries.append(w, folder_id, viewer, list(messages)))
+        new = list(messages)
+        return await self._engine.write(lambda w: deliveries.append(w, folder_id, viewer, new, time.time()))
 
     # --- registry of identities
 

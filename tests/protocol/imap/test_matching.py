@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mss_gateway.mail.searchtext import fold, header_values
 from mss_gateway.protocol.imap import searchkeys as k
 from mss_gateway.protocol.imap.cursor import Cursor
 from mss_gateway.protocol.imap.grammar_search import search
+from mss_gateway.protocol.imap.headeronly import field_values, written_date
 from mss_gateway.protocol.imap.mailboxtree import (
     Listed,
     Mailbox,
@@ -19,7 +22,7 @@ from mss_gateway.protocol.imap.mailboxtree import (
     match_pattern,
     pattern_matcher,
 )
-from mss_gateway.protocol.imap.matching import Column, columns, compile_search, header_values, uses_modseq
+from mss_gateway.protocol.imap.matching import Column, columns, compile_search, uses_modseq
 
 HEADER = (
     b"From: =?utf-8?q?Ren=C3=A9e?= Example <renee@example.org>\r\nSubject: =?utf-8?b?UsOpc3VsdGF0cw==?=\r\n"
@@ -36,6 +39,7 @@ class Message:
     flags: frozenset[str] = frozenset({"\\Seen", "$Forwarded"})
     modseq: int = 100
     internal_date: float = 1_600_000_000.0  # 13 September 2020
+    save_date: float = 1_600_100_000.0  # 14 September 2020
     size: int = 5000
     read: list[str] = field(default_factory=list)
 
@@ -52,7 +56,15 @@ class Message:
     def texts(self) -> str:
         """The decoded body."""
         self.read.append("text")
-        return "Hémoglobine : 14 g/dL"
+        return fold("Hémoglobine : 14 g/dL")
+
+    def email_id(self) -> str:
+        """An identifier."""
+        return "M1"
+
+    def thread_id(self) -> str:
+        """An identifier."""
+        return "T1"
 
 
 def key_of(text: bytes) -> k.SearchKey:
@@ -151,6 +163,66 @@ def test_header_values_are_whole_fields() -> None:
     assert header_values(HEADER, "subject")[0].startswith(b" =?utf-8?b?")
     assert header_values(HEADER, "ject") == []
     assert header_values(b"A: 1\r\na : 2", "a") == [b" 1\r", b" 2"]
+
+
+HEADERS = st.lists(
+    st.sampled_from(["A", "a", "ab", "A-B", ":", " ", "\t", "\r\n", "\n", "x", "é"]), max_size=25
+)
+
+
+@settings(max_examples=300)
+@given(HEADERS, st.sampled_from(["a", "ab", "a-b", "a ", "", ":", "é", "a:"]))
+def test_the_quick_way_to_a_field_finds_what_the_plain_way_finds(pieces: list[str], field: str) -> None:
+    """The search reads one field where the index reads all: both must mean the same."""
+    header = "".join(pieces).encode()
+    assert field_values(header, header.lower(), field) == header_values(header, field)
+
+
+@pytest.mark.parametrize(
+    ("text", "hold"),
+    [
+        (b"SAVEDON 14-Sep-2020", True),
+        (b"SAVEDBEFORE 14-Sep-2020", False),
+        (b"SAVEDSINCE 15-Sep-2020", False),
+        (b"SAVEDATESUPPORTED", True),
+        (b"EMAILID M1", True),
+        (b"EMAILID m1", False),
+        (b"THREADID T1", True),
+        (b'FUZZY SUBJECT "biologie resultats"', True),
+        (b'SUBJECT "biologie resultats"', False),
+        (b"FUZZY SEEN", True),
+        (b'SUBJECT "biologie "', False),
+        (b'SUBJECT "de "', True),
+        (b'TEXT ""', True),
+        (b'HEADER Bcc ""', False),
+        (b"UIDAFTER 39", True),
+        (b"UIDAFTER 40", False),
+        (b"UIDBEFORE 41", True),
+        (b"UIDBEFORE 40", False),
+        (b"UIDBEFORE 1", False),
+        (b"UIDAFTER 4294967295", False),
+    ],
+)
+def test_keys_of_extensions_and_needles_with_white_space(text: bytes, hold: bool) -> None:
+    """RFC 8514, RFC 8474, RFC 6203, RFC 9738; white space at the end of a needle counts."""
+    assert holds(text) is hold
+
+
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        (b"Fri, 20 Nov 2026 23:30:00 -0500", 20),
+        (b"Sat, 21 Nov 2026 00:30:00 +1400", 21),
+        (b"Fri Nov 20 23:30:00 2026", 20),
+        (b"20 Nov 2026 23:30 EST (comment)", 20),
+    ],
+)
+def test_sent_keys_compare_the_day_as_written(value: bytes, day: int) -> None:
+    """Time and zone of the Date header are disregarded (RFC 9051 section 6.4.4)."""
+    moment = written_date(value)
+    assert moment is not None
+    assert datetime.fromtimestamp(moment, UTC).day == day
+    assert written_date(b"yesterday") is None
 
 
 WILD = st.text(st.sampled_from("ab/*%"), max_size=9)

@@ -122,14 +122,6 @@ def test_one_bad_keyword_does_not_make_a_message_unreadable() -> None:
         (responses.status("x", {"MESSAGES": 1, "SIZE": 2}), b"* STATUS x (MESSAGES 1 SIZE 2)\r\n"),
         (responses.search([2, 5], 917), b"* SEARCH 2 5 (MODSEQ 917)\r\n"),
         (responses.search([]), b"* SEARCH\r\n"),
-        (
-            responses.esearch(b"A2", [2, 3, 4, 9], frozenset({"MIN", "MAX", "ALL", "COUNT"}), uid=True),
-            b'* ESEARCH (TAG "A2") UID MIN 2 MAX 9 ALL 2:4,9 COUNT 4\r\n',
-        ),
-        (
-            responses.esearch(b"A2", [], frozenset({"ALL", "COUNT"}), uid=False),
-            b'* ESEARCH (TAG "A2") COUNT 0\r\n',
-        ),
         (responses.enabled(["CONDSTORE"]), b"* ENABLED CONDSTORE\r\n"),
         (responses.identification({"name": "mss"}), b'* ID ("name" "mss")\r\n'),
         (responses.namespace(), b'* NAMESPACE (("" "/")) NIL NIL\r\n'),

@@ -1,0 +1,132 @@
+"""What the index reads of the store: what came into a folder and what went, and the octets of bodies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+import orjson
+
+from mss_gateway.mail.plaintext import IndexText, index_text
+
+from .index_file import Known
+from .segments import Segments
+
+
+class FolderHead(NamedTuple):
+    """One folder as the store has it."""
+
+    id: int
+    uid_next: int
+    modseq: int
+
+
+class Step(NamedTuple):
+    """What is new to the index in one folder, of one snapshot, and how far the folder is with it."""
+
+    added: list[tuple[int, int]]  # UID, body id
+    vanished: list[int]
+    reached: Known
+
+    def before(self, body_ids: set[int]) -> Step:
+        """The same step as far as the first message with one of those bodies, which is not the first of all."""
+        added = list(takewhile(lambda pair: pair[1] not in body_ids, self.added))
+        return Step(added, self.vanished, Known(added[-1][0], self.reached.modseq))
+
+
+class Octets(NamedTuple):
+    """A body to be read: its header and part table, its text or where that lies."""
+
+    body_id: int
+    header: bytes
+    structure: bytes
+    text: bytes | None
+    path: Path | None
+    offset: int
+    size: int
+
+
+class Pieces:
+    """A text in a segment file, read piece by piece as it is asked for: attachments are never read."""
+
+    __slots__ = ("_fd", "_offset", "_size")
+
+    def __init__(self, fd: int, offset: int, size: int) -> None:
+        self._fd = fd
+        self._offset = offset
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, wanted: slice) -> bytes:
+        start, stop, _ = wanted.indices(self._size)
+        return os.pread(self._fd, max(0, stop - start), self._offset + start)
+
+
+def box_of(db: apsw.Connection, folder_id: int) -> int | None:
+    """The box of a folder, None when the folder has gone."""
+    row = db.execute("SELECT box_id FROM folders WHERE id = ?", (folder_id,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def heads(db: apsw.Connection, box_id: int) -> list[FolderHead]:
+    """The folders of a box."""
+    sql = "SELECT id, uid_next, highest_modseq FROM folders WHERE box_id = ?"
+    return [FolderHead(*row) for row in db.execute(sql, (box_id,))]
+
+
+def is_of_another_past(head: FolderHead, known: Known | None) -> bool:
+    """True when the index knows more than the store: the store was restored, and may give the same UIDs again."""
+    return known is not None and (known.decided >= head.uid_next or known.modseq > head.modseq)
+
+
+def step(db: apsw.Connection, folder_id: int, known: Known, limit: int) -> Step | None:
+    """Up to `limit` messages that came, and all that went, since the index was there; None without the folder."""
+    row = db.execute("SELECT uid_next, highest_modseq FROM folders WHERE id = ?", (folder_id,)).fetchone()
+    if row is None:
+        return None
+    added = list(
+        db.execute(
+            "SELECT uid, body_id FROM messages WHERE folder_id = ? AND uid > ? ORDER BY uid LIMIT ?",
+            (folder_id, known.decided, limit),
+        )
+    )
+    gone = db.execute(
+        "SELECT uid FROM expunged WHERE folder_id = ? AND modseq > ?", (folder_id, known.modseq)
+    )
+    decided = added[-1][0] if len(added) == limit else row[0] - 1
+    return Step(added, [uid for (uid,) in gone if uid <= known.decided], Known(decided, row[1]))
+
+
+def octets(db: apsw.Connection, segments: Segments, body_ids: Sequence[int]) -> list[Octets]:
+    """Bodies with their small texts; large ones as the place where they lie."""
+    rows = db.execute(
+        "SELECT b.id, x.header, b.structure, b.segment, b.segment_offset, b.size - b.header_size, x.text"
+        " FROM json_each(?1) AS j CROSS JOIN bodies AS b ON b.id = j.value JOIN body_bytes AS x ON x.id = b.id",
+        (orjson.dumps(list(body_ids)).decode(),),
+    )
+    return [
+        Octets(body, header, structure, text, None, 0, size)
+        if segment is None
+        else Octets(body, header, structure, None, segments.path(segment), start, size)
+        for body, header, structure, segment, start, size, text in rows
+    ]
+
+
+def text_of(body: Octets, cap: int) -> IndexText:
+    """The searched text of a body; one whose file has just gone has none but its header's."""
+    if body.path is None:
+        return index_text(body.header, body.structure, body.text or b"", cap)
+    try:
+        fd = os.open(body.path, os.O_RDONLY)
+    except FileNotFoundError:
+        return index_text(body.header, b"", b"", cap)
+    try:
+        return index_text(body.header, body.structure, Pieces(fd, body.offset, body.size), cap)
+    finally:
+        os.close(fd)
