@@ -24,9 +24,11 @@ from . import (
     kill_sender,
     killing,
     measure,
+    million,
     patients,
     relay,
     report,
+    retrieval,
 )
 from .measure import Case, Figures
 from .systems import Gateway, Rival, Sink, System, remove
@@ -60,19 +62,23 @@ RELAY = Case("relay", relay.ABOUT, 4096, 3000)
 DESTINATIONS = Case("destinations", destinations.ABOUT, 4096, 4000)
 KILL_SENDER = "kill sender"
 BACKLOG = "backlog"
+IMAP, MILLION = "imap", "million"
+READING = (IMAP, MILLION)
+"""Cases of retrieval, each with systems of its own."""
 OUTWARD = (RELAY.name, DESTINATIONS.name, KILL_SENDER, BACKLOG)
 """Cases of the way out, each with systems of its own."""
 OURS = (PATIENT.name, ARCHIVE.name, DECISIONS)
 """Cases that compare this gateway with itself."""
 SYSTEMS: dict[str, Callable[[Path], System]] = {Gateway.name: Gateway, Rival.name: Rival}
 KILLS, SENDER_KILLS = 10, 50
+IDLE_CLIENTS = 1000
 QUICK = 5  # --quick sends a fifth, in one round
 MOST_MESSAGES = 100_000
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    names = [*(case.name for case in CASES), *OURS, KILL, *OUTWARD]
+    names = [*(case.name for case in CASES), *OURS, KILL, *OUTWARD, *READING]
     parser.add_argument("--rounds", type=int, default=3, help="rounds per case, A B A B (default 3)")
     parser.add_argument("--quick", action="store_true", help="one round, a fifth of the messages, two kills")
     parser.add_argument(
@@ -114,7 +120,7 @@ def _sized(case: Case, options: argparse.Namespace) -> Case:
 
 @dataclass(frozen=True, slots=True)
 class Outward:
-    """A case of the way out: its figures for a file, its lines, and whether nothing was lost."""
+    """A case of the way out or of retrieval: figures for a file, its lines, and whether nothing was lost."""
 
     figures: dict[str, Any]
     lines: list[str]
@@ -194,6 +200,21 @@ class Bench:
             waiting = backlog.run(folder / "backlog", count, _say)
             self.outward[name] = Outward(asdict(waiting), backlog.table(waiting))
 
+    def reading(self, name: str) -> None:
+        """One of the cases of retrieval."""
+        options, folder = self._options, self._folder / "reading"
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+        less = QUICK if options.quick else 1
+        if name == IMAP:
+            count = retrieval.MESSAGES // less
+            found = retrieval.run(folder, count, options.rounds, IDLE_CLIENTS // less, _say)
+            figures = {system: [asdict(one) for one in rounds] for system, rounds in found.items()}
+            self.outward[name] = Outward(figures, retrieval.table(count, found))
+        else:
+            opened = million.run(folder / "million", million.MESSAGES // less, _say)
+            self.outward[name] = Outward(asdict(opened), million.table(opened))
+
     def _with(self, make: Callable[[Path], System], use: Callable[[System], T]) -> T:
         self._number += 1
         folder = self._folder / str(self._number)
@@ -266,6 +287,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in OUTWARD:
             if name in options.only:
                 bench.outwards(name)
+        for name in READING:
+            if name in options.only:
+                bench.reading(name)
         if KILL in options.only:
             bench.kill()
     except (ForeignFailure, measure.LoadFailed, measure.NotSeen, relay.Stuck, OSError) as error:

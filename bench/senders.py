@@ -293,7 +293,7 @@ class Rival(Daemon):
     def start(self) -> Target:  # type: ignore[override]
         """Make the queue's folders, start, and wait until SMTP answers."""
         self._run("postfix", "check")
-        super().start(lambda: self.serves(self.port))
+        super().start(lambda: listens(self.port))
         operator, domain = self._world.space.operator, self._world.domain
         files = (Path(self._world.space.ca), Path(operator.cert), Path(operator.key))
         address = f"bench@{domain}"

@@ -45,7 +45,7 @@ class System(Protocol):
         """Whether no accepted message is still on its way to a mailbox."""
 
 
-def _pki(folder: Path) -> tuple[TlsFiles, Path, Path, Issued]:
+def pki(folder: Path) -> tuple[TlsFiles, Path, Path, Issued]:
     """A server's files and a client's certificate and key, of the same kinds as the gateway's own `dev`."""
     folder.mkdir(parents=True)
     pki = new_pki()
@@ -65,7 +65,7 @@ class Rival:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         folder.chmod(0o755)
-        tls, cert, key, client = _pki(folder / "pki")
+        tls, cert, key, client = pki(folder / "pki")
         recipient, password = "alix.martin@hopital.example", "bench"
         print_ = client.certificate.fingerprint(hashes.SHA256()).hex(":").upper()
         socket_path = folder / "policy"
@@ -194,7 +194,7 @@ class Sink:
     name = "null sink"
 
     def __init__(self, folder: Path) -> None:
-        tls, cert, key, _ = _pki(folder / "pki")
+        tls, cert, key, _ = pki(folder / "pki")
         (port,) = free_ports(1)
         command = [sys.executable, "-m", "bench.sink", str(port), str(tls.cert), str(tls.key), str(tls.ca)]
         self._daemon = Daemon("sink", [*command, str(CONNECTIONS)], folder / "sink.log")
