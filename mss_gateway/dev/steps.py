@@ -6,6 +6,7 @@ from .steps_documents import DOCUMENTS
 from .steps_neighbour import NEIGHBOUR, foreign_delivery
 from .steps_patients import EXCHANGE
 from .steps_queue import QUEUE
+from .steps_reading import READING
 from .steps_refusals import REFUSALS
 from .steps_trust import EXPLAINED, PUBLISHED
 from .tour import Step
@@ -13,6 +14,7 @@ from .tour import Step
 STEPS: tuple[Step, ...] = (
     Step("A foreign operator delivers to a mailbox over mutual TLS", foreign_delivery),
     *EXCHANGE,
+    *READING,
     *DOCUMENTS,
     *NEIGHBOUR,
     *QUEUE,
