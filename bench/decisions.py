@@ -172,7 +172,7 @@ async def _run(folder: Path, say: Callable[[str], None]) -> DecisionFigures:
         await _fill(store, drawn)
         figures = DecisionFigures(CHANNELS, sum((await store.count_identities()).values()))
         book = Book(store, _Nobody(), BookOptions(frozenset({HOSTED}), PATIENT_DOMAIN, patient_hosted=True))
-        gather = Gather(book, store, House(require_qualified="enforce"), store)
+        gather = Gather(book, store, House(require_qualified="enforce"), store, store)
         pairs = [_Pair(await book.party(_patient(i)), await book.party(_bal(i))) for i in drawn]
         for _ in range(ROUNDS):
             for name, decided in MOMENTS.items():
