@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from mss_gateway.base.errors import Refuse
 from mss_gateway.pipeline.bodies import prepare_body
 from mss_gateway.pipeline.spool import Spool
+from mss_gateway.ports.access import OverQuota
 from mss_gateway.ports.mailboxes import Folder, FolderExists, Mailboxes, NewAppend, Viewer, Want
 from mss_gateway.ports.records import INBOX, BoxRow
 from mss_gateway.ports.store import Trace
@@ -101,8 +102,7 @@ class TakeoverOperations:
                     answers[uid] = {"uid": uid, "reason": made.reason, "sentence": made.public}
                 else:
                     ready.append(TakenOver(uid, made))
-            seen_by = await self._members(box)
-            own = await self._store.take_over(folder.id, _origin(arguments, box), ready, seen_by)
+            own = await self._stored(box, folder, _origin(arguments, box), ready)
         finally:
             for spool in spools:
                 await spool.discard()
@@ -136,6 +136,16 @@ class TakeoverOperations:
             return await self._store.create_folder(box.id, wanted, special_use)
         except FolderExists:
             return next(one for one in await self._store.folders(box.id) if one.name == wanted)
+
+    async def _stored(self, box: BoxRow, folder: Folder, origin: Origin, ready: list[TakenOver]) -> list[int]:
+        try:
+            return await self._store.take_over(folder.id, origin, ready, await self._members(box))
+        except OverQuota:
+            raise OperationRefused(
+                f"{box.address} is full: give it more room with `bal quota`, then go on",
+                "over-quota",
+                CONFLICT,
+            ) from None
 
     async def _members(self, box: BoxRow) -> list[int]:
         if box.type not in SHARED_TYPES:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from mss_gateway.ports.access import OverQuota
 from mss_gateway.ports.mailboxes import NewAppend, NoSuchFolder, Viewer
+from mss_gateway.ports.records import BoxChoices
 from mss_gateway.ports.store import Store
 from mss_gateway.ports.takeover import Origin, TakenOver
-from tests.support.store import ANYONE, NOW, add_box, body, flags_of, inbox, snapshot
+from tests.support.store import ANYONE, NOW, add_box, body, flags_of, inbox, snapshot, trace_line
 
 SEEN = frozenset({"\\Seen", "Suivi"})
 
@@ -74,3 +76,17 @@ async def test_a_folder_that_has_gone_takes_nothing(store: Store) -> None:
     with pytest.raises(NoSuchFolder):
         await store.take_over(folder.id, origin, [message(1)], [])
     assert await store.taken(origin) == []
+
+
+@pytest.mark.req("IMP-4", "BAL-9")
+async def test_a_full_mailbox_takes_none_of_a_group(store: Store) -> None:
+    """Over its quota nothing of the commit is kept; with more room the same group comes whole."""
+    box = await add_box(store)
+    folder_id = await inbox(store, box.id)
+    origin = Origin(box.id, "source", "INBOX", 7)
+    await store.set_box_choices(box.id, BoxChoices(quota_messages=1), trace_line())
+    with pytest.raises(OverQuota):
+        await store.take_over(folder_id, origin, [message(1), message(2)], [])
+    assert await store.taken(origin) == []
+    await store.set_box_choices(box.id, BoxChoices(quota_messages=2), trace_line())
+    assert len(await store.take_over(folder_id, origin, [message(1), message(2)], [])) == 2

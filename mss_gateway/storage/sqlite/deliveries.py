@@ -60,21 +60,9 @@ def _store_part(writer: Writer, part: Part) -> list[Placed]:
         uid, modseq = advance(writer, folder_id, uids=1, messages=1, octets=part.body.size)
         mask, keywords = from_flags(place.flags)
         thread = join_thread(writer, place.box_id, part.body)
-        writer.db.execute(
-            INSERT_MESSAGE,
-            (
-                folder_id,
-                uid,
-                body_id,
-                mask,
-                keywords,
-                modseq,
-                modseq,
-                part.received_at,
-                part.received_at,
-                thread,
-            ),
-        )
+        dates = (part.received_at, part.received_at)
+        row = (folder_id, uid, body_id, mask, keywords, modseq, modseq, *dates, thread)
+        writer.db.execute(INSERT_MESSAGE, row)
         if place.seen_by is not None:
             writer.db.execute(
                 "INSERT INTO member_seen VALUES (?, ?, ?, 1, ?)", (folder_id, uid, place.seen_by, modseq)
@@ -129,21 +117,9 @@ def append(
             writer.db.execute(
                 "INSERT INTO member_seen VALUES (?, ?, ?, 1, ?)", (folder_id, uid, viewer.person_id, modseq)
             )
-        writer.db.execute(
-            INSERT_MESSAGE,
-            (
-                folder_id,
-                uid,
-                body_id,
-                mask,
-                keywords,
-                modseq,
-                modseq,
-                message.internal_date,
-                saved_at,
-                thread,
-            ),
-        )
+        dates = (message.internal_date, saved_at)
+        row = (folder_id, uid, body_id, mask, keywords, modseq, modseq, *dates, thread)
+        writer.db.execute(INSERT_MESSAGE, row)
         uids.append(uid)
         fresh.append(uid)
     note_append(writer, folder_id, viewer, fresh, saved_at)
