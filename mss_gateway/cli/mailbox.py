@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
+from mss_gateway.ops.operation import PASSWORD_VARIABLE
+
 from .call import DEFAULT_CONFIG, AsJson, Config
 from .output import fail
-
-PASSWORD_VARIABLE = "MSS_GATEWAY_SOURCE_PASSWORD"  # the name of a variable, no password
 
 app = typer.Typer(help="Take mailboxes over from other servers, and write them out.", no_args_is_help=True)
 

@@ -7,7 +7,7 @@ import json
 import os
 import time
 
-from mss_gateway.cli.mailbox import PASSWORD_VARIABLE
+from mss_gateway.ops.operation import PASSWORD_VARIABLE
 
 from . import wire
 from .handout import Account

@@ -14,6 +14,9 @@ Result = dict[str, Any]
 Operation = Callable[[Arguments], Awaitable[Result]]
 """An operation as the control socket and the CLI call it."""
 
+PASSWORD_VARIABLE = "MSS_GATEWAY_SOURCE_PASSWORD"  # the name of a variable, no password
+"""Where `mailbox import` finds the password of the other server, since command lines are seen by others."""
+
 USAGE = 2
 NOT_FOUND = 3
 CONFLICT = 4

@@ -19,7 +19,7 @@ import pytest
 from imapclient import IMAPClient
 
 from mss_gateway.cli.importing import SOME_REFUSED
-from mss_gateway.cli.mailbox import PASSWORD_VARIABLE
+from mss_gateway.ops.operation import PASSWORD_VARIABLE
 from tests.support.commands import Site
 from tests.support.oldserver import USER, WORD, OldServer, old_server
 from tests.support.process import GatewayProcess
