@@ -166,6 +166,7 @@ async def end(session: Session, appending: Appending) -> None:
 async def _append(session: Session, appending: Appending) -> None:
     folder = appending.folder
     uids = await session.mailboxes.append(folder.id, appending.viewer, appending.messages)
+    session.made(folder.id, uids)
     await sync(session)
     session.core.tagged(Ending.OK, "appended", code=responses.appenduid(folder.uid_validity, uids))
 
@@ -179,6 +180,7 @@ async def _replace(session: Session, appending: Appending) -> None:
     if uid is None:
         await sync(session)
         raise CommandFailed("The message has been expunged meanwhile", b"EXPUNGEISSUED")
+    session.made(folder.id, [uid])
     session.send(responses.ok("the new message is there", responses.appenduid(folder.uid_validity, [uid])))
     source.dirty = True
     await sync(session)

@@ -9,13 +9,16 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mss_gateway.protocol.imap import Ending, Request, responses
 from mss_gateway.protocol.imap.commands_search import CancelUpdate
 from mss_gateway.protocol.imap.esearch import changed
+from mss_gateway.protocol.imap.fetchitems import FetchItem
 from mss_gateway.protocol.imap.searchkeys import SearchKey
 from mss_gateway.protocol.imap.settling import keep_saved, shifting
 
+from .announcing import announce
 from .finding import find_uids
 from .session import CommandFailed, News, Session
 
@@ -35,6 +38,7 @@ class Context:
     key: SearchKey
     results: array[int]
     ordering: Ordering | None = None
+    items: tuple[FetchItem, ...] = ()
 
     async def forget(self, session: Session, gone: Sequence[int]) -> None:
         """Messages are about to be expunged."""
@@ -56,6 +60,8 @@ class Context:
         removed = self._removed(session, gone)
         added = await self._added(session, fresh)
         self._tell(session, removed, added)
+        if self.items:
+            session.owe(fresh, self.items)
 
     def _tell(
         self, session: Session, removed: list[tuple[int, bytes]], added: list[tuple[int, bytes]]
@@ -114,6 +120,7 @@ def keep(
     *,
     uid: bool,
     ordering: Ordering | None = None,
+    items: tuple[FetchItem, ...] = (),
 ) -> None:
     """Begin to update a search whose results have just been found, in their order; NO [NOUPDATE] without room."""
     held = sum(len(context.results) for context in session.contexts)
@@ -125,7 +132,9 @@ def keep(
     if not session.contexts:
         _follow(session)
     key = keep_saved(key, session.folder.view)
-    session.contexts.append(Context(tag, uid, key, array("L", uids), ordering))
+    session.contexts.append(Context(tag, uid, key, array("L", uids), ordering, items))
+    if items:
+        session.announce = partial(announce, session)
 
 
 def _follow(session: Session) -> None:

@@ -36,6 +36,7 @@ async def copy(session: Session, request: Request) -> None:
         )
     except NoSuchFolder:
         raise CommandFailed("No such mailbox", TRYCREATE) from None
+    session.made(target.id, copied.target_uids)
     await sync(session)
     _check_any(copied, uids, uid=command.uid)
     session.core.tagged(Ending.OK, "copied", code=_copyuid(copied))

@@ -31,6 +31,7 @@ from mss_gateway.protocol.imap import (
 )
 from mss_gateway.protocol.imap import commands as c
 from mss_gateway.protocol.imap import commands_metadata as m
+from mss_gateway.protocol.imap import commands_notify as n
 from mss_gateway.protocol.imap import commands_rights as r
 from mss_gateway.protocol.imap.commands_resync import Unauthenticate
 from mss_gateway.protocol.imap.responses import greeting
@@ -48,6 +49,7 @@ from . import (
     mailboxes,
     metadata,
     multisearch,
+    notify,
     quota,
     searching,
     selecting,
@@ -92,6 +94,7 @@ FAMILIES: dict[type, Family] = {
     c.Thread: threading.thread,
     c.Copy: copying.copy,
     c.Move: copying.move,
+    n.Notify: notify.notify,
     m.GetMetadata: metadata.get_metadata,
     m.SetMetadata: metadata.set_metadata,
     r.GetAcl: acl.get_acl,
@@ -185,15 +188,22 @@ class Connection:
     async def end(self) -> None:
         """Leave nothing behind."""
         self._session.leave()
+        self._session.listen(None)
         if self._appending is not None:
             await self._appending.discard()
+
+    @property
+    def _listening(self) -> bool:
+        """Does the client hear of news between its commands (RFC 5465)? Never within one that has begun."""
+        waits = self._session.notifier is not None and self._core.state is not State.LOGOUT
+        return waits and self._appending is None and not self._core.buffered
 
     async def _more(self) -> bool:
         """Send what is queued and read; False at the end of the connection."""
         await self._session.flush()
         try:
-            if self._idling:
-                await idling.wait(self._session)
+            if self._idling or self._listening:
+                await idling.wait(self._session, self._deadline(), idle=self._idling)
             if self._core.state is State.LOGOUT:
                 return False
             data = await self._stream.read(self._deadline(), idle=self._appending is None)
@@ -202,6 +212,10 @@ class Connection:
             return False
         except Draining:
             self._core.bye("the gateway is stopping, connect again in a moment")
+            return False
+        except StoreError as error:  # what there is to tell could not be read
+            self._door.parts.log.fault(Event.STORE_FAULT, error, peer=self._stream.host)
+            self._core.bye("not possible now, connect again later", b"UNAVAILABLE")
             return False
         if data:
             self._core.receive_data(data)
@@ -214,7 +228,7 @@ class Connection:
             return max(0.0, self._session.started + deadlines.login - time.monotonic())
         if self._appending is not None or self._core.buffered:
             return deadlines.literal
-        return deadlines.command
+        return deadlines.idle if self._idling else deadlines.command
 
     async def _guarded(self, event: object) -> None:
         """Run one event; a refusal becomes NO or BAD, our own fault a BYE that tells nothing."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from mss_gateway.net.stream import StreamClosed
 from mss_gateway.observe.events import Event
@@ -14,6 +16,7 @@ from mss_gateway.protocol.imap.commands import Fetch
 from mss_gateway.protocol.imap.fetchitems import (
     Attribute,
     BinarySection,
+    BinarySize,
     BodySection,
     FetchItem,
     SectionText,
@@ -21,7 +24,8 @@ from mss_gateway.protocol.imap.fetchitems import (
 from mss_gateway.protocol.imap.sequence import window
 
 from . import sections
-from .fetchflags import FLAGS_ALONE, batches, note_modseqs, send_flags, send_lines
+from .fetchflags import batches, note_modseqs, send_lines
+from .fetchlines import send_written, written_by_store
 from .fetchpieces import PIECES, in_utf8, wants_of
 from .limits import capped, check_limit, finish
 from .numbers import check_uids, issued, uids_of
@@ -33,6 +37,7 @@ from .sync import fetch_head, learn_keywords, sync
 BATCH = 500  # messages of one hop to the store when only stored columns are asked
 BODY_BATCH = 32  # messages of one hop when texts come along
 SMALL = 64 * 1024  # octets; texts up to this size are read together, larger ones are streamed alone
+GATHERED = 64 * 1024  # octets of small answers that are sent together
 
 
 async def fetch(session: Session, request: Request) -> None:
@@ -46,30 +51,28 @@ async def fetch(session: Session, request: Request) -> None:
         session.use_modseq()
     uids, limit = await _wanted(session, command, named)
     items = _items(session, command)
-    wants = wants_of(items)
-    bodies = [item for item in items if not isinstance(item, Attribute)]
     progress = Progress(session, request.tag)
-    done = 0
-    if FLAGS_ALONE.issuperset(items):
-        await send_flags(session, selected, uids, items, progress, newest_first=bool(limit))
-        uids = ()
-    for batch in batches(uids, BODY_BATCH if bodies else BATCH, newest_first=bool(limit)):
-        rows = await session.mailboxes.rows(selected.folder.id, selected.viewer, batch, wants)
-        rows = await with_previews(session, selected, rows, items)
-        if session.core.utf8:
-            rows = [in_utf8(row) for row in rows]
-        if limit:
-            rows.reverse()
-        note_modseqs(selected, rows, items)
-        if bodies:
-            await _send_bodies(session, selected, rows, items)
-        else:
-            _send_columns(session, selected, rows, items)
-        await session.flush()
-        done += len(batch)
-        await progress.tick(done, len(uids))
+    newest_first = bool(limit)
+    if not _marks_seen(selected, items) and written_by_store(session, selected, items):
+        rest = partial(_send_rows, session, items=items, newest_first=newest_first)
+        await send_written(session, selected, uids, items, progress, rest, newest_first=newest_first)
+    else:
+        await _send_rows(session, uids, items=items, newest_first=newest_first, progress=progress)
     await sync(session, expunges=command.uid)
     finish(session, "fetched", issued(selected, named, uid=command.uid), limit)
+
+
+async def send_unasked(session: Session, uids: Sequence[int], items: tuple[FetchItem, ...]) -> None:
+    """FETCH of messages that the client has just been told of; nothing may mark them `\\Seen` (RFC 5465 section 5.2).
+
+    A message with a part that cannot be decoded is not told of: there is no command to refuse.
+    """
+    if session.uidonly and len(items) > 1:
+        items = tuple(item for item in items if item is not Attribute.UID)
+    decoding = any(isinstance(item, BinarySection | BinarySize) for item in items)
+    for batch in batches(uids, 1 if decoding else BATCH, newest_first=False):
+        with contextlib.suppress(CommandFailed):
+            await _send_rows(session, batch, items=items, newest_first=False)
 
 
 def _check(session: Session, command: Fetch) -> None:
@@ -118,6 +121,37 @@ def _items(session: Session, command: Fetch) -> tuple[FetchItem, ...]:
     return tuple(items)
 
 
+async def _send_rows(
+    session: Session,
+    uids: Sequence[int],
+    *,
+    items: tuple[FetchItem, ...],
+    newest_first: bool,
+    progress: Progress | None = None,
+) -> None:
+    """Answer for ascending UIDs, message by message: whatever is asked, however large the texts are."""
+    selected = session.folder
+    wants = wants_of(items)
+    bodies = [item for item in items if not isinstance(item, Attribute)]
+    done = 0
+    for batch in batches(uids, BODY_BATCH if bodies else BATCH, newest_first=newest_first):
+        rows = await session.mailboxes.rows(selected.folder.id, selected.viewer, batch, wants)
+        rows = await with_previews(session, selected, rows, items)
+        if session.core.utf8:
+            rows = [in_utf8(row) for row in rows]
+        if newest_first:
+            rows.reverse()
+        note_modseqs(selected, rows, items)
+        if bodies:
+            await _send_bodies(session, selected, rows, items)
+        else:
+            _send_columns(session, selected, rows, items)
+        await session.flush()
+        done += len(batch)
+        if progress is not None:
+            await progress.tick(done, len(uids))
+
+
 def _send_columns(
     session: Session, selected: Selected, rows: list[MessageRow], items: tuple[FetchItem, ...]
 ) -> None:
@@ -135,12 +169,13 @@ async def _send_bodies(
         )  # before anything is marked or sent: a NO inside of a line would break it
     rows, seen = await _mark_seen(session, selected, rows, items)
     texts: dict[int, bytes] = {}
-    if any(sections.needs_text(item) for item in items):
+    needed = any(sections.needs_text(item) for item in items)
+    if needed:
         small = [row.body_id for row in rows if row.size - row.header_size <= SMALL]
         texts = await session.mailboxes.read_texts(small, SMALL)
     for row in rows:
         number = selected.view.number(row.uid)
-        if number is None:
+        if number is None or (needed and not await _readable(session, row, texts)):
             continue
         learn_keywords(session, selected, row.flags)
         reader = sections.Reader(session, row, texts.get(row.body_id))
@@ -150,6 +185,14 @@ async def _send_bodies(
             # The line cannot be ended as announced, so the connection ends instead.
             session.parts.log.fault(Event.STORE_FAULT, error, peer=session.stream.host)
             raise StreamClosed from error
+
+
+async def _readable(session: Session, row: MessageRow, texts: Mapping[int, bytes]) -> bool:
+    """Is the text still there? Another session may have expunged the message since its row was read."""
+    if row.body_id in texts:
+        return True
+    large = row.size - row.header_size > SMALL
+    return large and bool(await session.mailboxes.read_text(row.body_id, 0, 1))
 
 
 def _shown(session: Session, items: tuple[FetchItem, ...], marked: bool) -> tuple[FetchItem, ...]:
@@ -172,20 +215,24 @@ async def _send_message(
         else:
             await reader.send(item)
     session.send(fetching.FETCH_TAIL)
-    await session.flush()
+    if session.core.queued >= GATHERED:
+        await session.flush()
+
+
+def _marks_seen(selected: Selected, items: tuple[FetchItem, ...]) -> bool:
+    """Does reading these items set `\\Seen`?"""
+    return not selected.read_only and any(
+        isinstance(item, BodySection | BinarySection) and not item.peek and not _is_rfc822_header(item)
+        for item in items
+    )
 
 
 async def _mark_seen(
     session: Session, selected: Selected, rows: list[MessageRow], items: tuple[FetchItem, ...]
 ) -> tuple[list[MessageRow], set[int]]:
     """Set `\\Seen` on what is read without PEEK, and give the rows as they are then."""
-    peeking = all(not isinstance(item, BodySection | BinarySection) or item.peek for item in items)
-    header_only = all(
-        not isinstance(item, BodySection | BinarySection) or item.peek or _is_rfc822_header(item)
-        for item in items
-    )
     unseen = [row.uid for row in rows if "\\Seen" not in row.flags]
-    if selected.read_only or peeking or header_only or not unseen:
+    if not _marks_seen(selected, items) or not unseen:
         return rows, set()
     outcome = await session.mailboxes.store_flags(
         selected.folder.id, selected.viewer, unseen, FlagChange.ADD, frozenset({"\\Seen"})

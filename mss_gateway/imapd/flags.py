@@ -54,7 +54,8 @@ async def store(session: Session, request: Request) -> None:
             continue
         # A client that has just heard of somebody else's change would believe that to be all: it hears the outcome.
         silent = command.silent and row.uid not in heard
-        if not silent or row.modseq <= known:
+        # Said by itself is only what nobody else has touched: between two hops, others may have come first.
+        if not silent or row.modseq == outcome.modseq == known:
             selected.told[row.uid] = row.modseq
         if not silent:
             learn_keywords(session, selected, row.flags)

@@ -1,32 +1,54 @@
-"""IDLE (RFC 2177): tell what changes, at once, until DONE."""
+"""IDLE (RFC 2177), and the silence between the commands of a client that has said NOTIFY (RFC 5465): news at once."""
 
 from __future__ import annotations
+
+import asyncio
 
 from mss_gateway.protocol.imap import Ending, IdleDone
 
 from .metadata import tell_changes
+from .notify import tell
 from .rights import still_reads
 from .session import Session
 from .sync import sync
 
 
-async def wait(session: Session) -> None:
-    """Wait for the client or for news; send the news. Returns when the client has said something, or may no longer listen."""
-    selected, notices = session.selected, session.parts.hub.notices
-    deadline = session.parts.options.deadlines.idle
+async def wait(session: Session, deadline: float, *, idle: bool) -> None:
+    """Wait for the client; send news. Returns when the client has said something, or may no longer listen.
+
+    The client may be silent for `deadline` seconds in all, whatever it is told meanwhile. `idle` is IDLE, in which
+    EXPUNGE may be sent. Raises `DeadlinePassed`, `Draining` and `StreamClosed`.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + deadline
+    notices = session.parts.hub.notices
 
     def news() -> bool:
-        return (selected is not None and selected.dirty) or notices.waiting(session)
+        selected, notifier = session.selected, session.notifier
+        return (
+            (selected is not None and selected.dirty)
+            or session.outdated
+            or notices.waiting(session)
+            or (notifier is not None and notifier.waiting())
+        )
 
     while True:
         if not (await session.admitted() and await still_reads(session)):
             session.core.bye("your access to a mailbox has changed, log in again")
             return
-        await sync(session)
-        await tell_changes(session)
+        await _tell(session, idle=idle)
         await session.flush()
-        if await session.stream.wait_input(deadline, news):
+        if await session.stream.wait_input(max(0.0, until - loop.time()), news):
             return
+
+
+async def _tell(session: Session, *, idle: bool) -> None:
+    selected = session.selected
+    expunges = idle or session.notifier is None or not session.notifier.delayed
+    if selected is not None and (selected.dirty or (expunges and selected.held)):
+        await sync(session, expunges=expunges)
+    await tell(session)
+    await tell_changes(session)
 
 
 def done(session: Session, event: IdleDone) -> None:

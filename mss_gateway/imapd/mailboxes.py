@@ -52,6 +52,12 @@ def _tell_normal(session: Session, box: BoxRow, given: str, name: str) -> None:
         session.send(responses.listing(shown(session, box, name), (), utf8=session.core.utf8, old_name=given))
 
 
+def _overlook(session: Session, box: BoxRow, *names: str) -> None:
+    """What a client has done itself NOTIFY does not tell it."""
+    if session.notifier is not None:
+        session.notifier.overlook(box.id, names)
+
+
 async def create(session: Session, request: Request) -> None:
     """CREATE, with USE (RFC 6154); the answer names the mailbox by its id (RFC 8474)."""
     command = request.command
@@ -69,6 +75,7 @@ async def create(session: Session, request: Request) -> None:
         )
     except FolderExists:
         raise CommandFailed("There is such a mailbox already", b"ALREADYEXISTS") from None
+    _overlook(session, place.box, place.name, *parents(place.name))
     _tell_normal(session, place.box, command.mailbox, made.name)
     code = b"MAILBOXID (%b)" % mailbox_id(made.id, made.uid_validity)
     session.core.tagged(Ending.OK, "created", code=code)
@@ -84,6 +91,7 @@ async def delete(session: Session, request: Request) -> None:
         raise CommandFailed("INBOX cannot be deleted", CANNOT)
     trace = _trace(session, "folder-deleted", box, folder=folder.name)
     await session.mailboxes.delete_folder(folder.id, session.viewer(box), trace)
+    _overlook(session, box, folder.name)
     session.core.tagged(Ending.OK, "deleted")
 
 
@@ -102,6 +110,7 @@ async def rename(session: Session, request: Request) -> None:
         await session.mailboxes.rename_folder(folder.id, target.name, trace)
     except FolderExists:
         raise CommandFailed("There is such a mailbox already", b"ALREADYEXISTS") from None
+    _overlook(session, box, target.name, *parents(target.name))
     _tell_normal(session, box, command.new_name, target.name)
     session.core.tagged(Ending.OK, "renamed")
 
@@ -123,6 +132,7 @@ async def subscribe(session: Session, request: Request) -> None:
         if on:
             await require(session, box, folder, "l")
     await session.mailboxes.set_subscription(place.box.id, session.who.person_id, name, on)
+    _overlook(session, place.box, name)
     session.core.tagged(Ending.OK, "done")
 
 

@@ -11,6 +11,7 @@ from mss_gateway.ports.mailboxes import Folder, NoSuchFolder
 from mss_gateway.ports.records import BoxRow
 from mss_gateway.protocol.imap import Ending, Request, metadata_lines
 from mss_gateway.protocol.imap.commands_metadata import GetMetadata, SetMetadata
+from mss_gateway.protocol.imap.commands_notify import Occasion
 from mss_gateway.rules.activity import told
 from mss_gateway.rules.exchange import SHARED_TYPES
 
@@ -104,6 +105,8 @@ async def tell_changes(session: Session) -> None:
     boxes = {box.id: box for box in session.who.boxes} if pending else {}
     for (box_id, folder_id), entries in pending.items():
         name = ""
+        if not _heard(session, folder_id):
+            continue
         if folder_id != SERVER:
             box = boxes[box_id]
             there = {folder.id: folder for folder in await session.mailboxes.folders(box_id)}
@@ -112,6 +115,16 @@ async def tell_changes(session: Session) -> None:
                 continue
             name = shown(session, box, folder.name)
         session.send(metadata_lines.changed(name, entries, utf8=session.core.utf8))
+
+
+def _heard(session: Session, folder_id: int) -> bool:
+    """Once there was a NOTIFY, it says of which annotations the client hears (RFC 5465 sections 5.6 and 5.7)."""
+    notifier = session.notifier
+    if notifier is None:
+        return True
+    if folder_id == SERVER:
+        return Occasion.SERVER_METADATA_CHANGE in notifier.occasions
+    return notifier.hears(folder_id, Occasion.MAILBOX_METADATA_CHANGE)
 
 
 async def _may(session: Session, box: BoxRow, folder: Folder) -> bool:

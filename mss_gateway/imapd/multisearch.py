@@ -95,7 +95,7 @@ async def _search(session: Session, request: Request, place: Visible, progress: 
         if "SAVE" in command.returns:
             selected.view.save(saved_part(matches.uids, command.returns, command.partial))
         if "UPDATE" in command.returns:
-            contexts.keep(session, request.tag, command.key, matches.uids, uid=True)
+            contexts.keep(session, request.tag, command.key, matches.uids, uid=True, items=command.items)
     if matches.uids:
         results = await results_of(session, selected, command.key, matches, command.returns, uid=True)
         _answer(session, request.tag, command, place, results)

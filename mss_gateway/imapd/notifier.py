@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mss_gateway.ports.mailboxes import Counters
-from mss_gateway.ports.tree import TreeAct, TreeEvent
+from mss_gateway.ports.tree import TreeEvent
 from mss_gateway.protocol.imap.commands_notify import EventGroup, Occasion
 from mss_gateway.protocol.imap.commands_search import Source
 
@@ -39,6 +39,14 @@ class Watched:
     counters: Counters | None = None
 
 
+@dataclass(slots=True)
+class Act:
+    """Something that has happened to names, subscriptions or rights; `own` when this client has done it."""
+
+    event: TreeEvent
+    own: bool = False
+
+
 class Notifier:
     """The groups of NOTIFY SET, none at all for NOTIFY NONE. A `hub.Watcher`."""
 
@@ -47,7 +55,6 @@ class Notifier:
         "_acts",
         "_pending",
         "_session",
-        "_stale",
         "_tests",
         "barred",
         "occasions",
@@ -73,8 +80,7 @@ class Notifier:
         self.own: set[int] = set()  # UIDs that this client has just put into the folder in hand itself
         self.overflown = False
         self._pending: dict[int, None] = {}
-        self._acts: list[TreeEvent] = []
-        self._stale = False
+        self._acts: list[Act] = []
         self._access = -1
         if self._tests:
             for box in session.who.boxes:
@@ -98,6 +104,9 @@ class Notifier:
             self.watched[folder_id].counters = None
             return
         self._pending[folder_id] = None
+
+    def wake(self) -> None:
+        """Tell it now, if the client waits for that."""
         self._session.stream.wake()
 
     def tree_changed(self, event: TreeEvent) -> None:
@@ -105,7 +114,7 @@ class Notifier:
         if event.person_id and event.person_id != self._session.who.person_id:
             return
         if len(self._acts) < MOST_ACTS:
-            self._acts.append(event)
+            self._acts.append(Act(event))
         else:
             self.overflown = True
         self._session.stream.wake()
@@ -129,7 +138,7 @@ class Notifier:
 
     def waiting(self) -> bool:
         """Is there anything to look at?"""
-        return bool(self._pending or self._acts) or self._stale or self.overflown
+        return bool(self._pending or self._acts) or self.overflown
 
     def hears(self, folder_id: int, occasion: Occasion) -> bool:
         """Is this told of a folder?"""
@@ -139,11 +148,10 @@ class Notifier:
     def overlook(self, box_id: int, names: Iterable[str]) -> None:
         """The client has done this itself, and knows it (RFC 5465 section 5)."""
         known = set(names)
-        kept = [act for act in self._acts if act.box_id != box_id or act.name not in known]
-        self._stale = self._stale or len(kept) < len(self._acts)
-        self._acts = kept
+        for act in self._acts:
+            act.own = act.own or (act.event.box_id == box_id and act.event.name in known)
 
-    def take_acts(self) -> list[TreeEvent]:
+    def take_acts(self) -> list[Act]:
         """What has happened to names, once."""
         acts, self._acts = self._acts, []
         return acts
@@ -155,9 +163,9 @@ class Notifier:
         here = selected.folder.id if selected is not None else 0
         return [folder_id for folder_id in pending if folder_id in self.watched and folder_id != here]
 
-    def outdated(self, acts: list[TreeEvent]) -> bool:
+    def outdated(self, acts: list[Act]) -> bool:
         """Must `refresh` be called before anything is told?"""
-        return bool(acts) or self._stale or self._access != self._session.parts.login.generation
+        return bool(acts) or self._access != self._session.parts.login.generation
 
     async def refresh(self) -> Catalogue:
         """Find out which mailboxes the groups mean now; raises `Overflow`.
@@ -165,7 +173,6 @@ class Notifier:
         Of a mailbox that comes in later with messages in it, the client hears as of one that has changed.
         """
         later = self._access >= 0
-        self._stale = False
         self._access = self._session.parts.login.generation
         catalogue = await everything(self._session)
         found: dict[int, Watched] = {}
@@ -209,7 +216,3 @@ class Notifier:
                     break
                 found |= group.occasions
         return found
-
-
-CREATED_OR_DELETED = frozenset({TreeAct.CREATED, TreeAct.DELETED, TreeAct.RENAMED})
-"""Acts that MailboxName is about."""

@@ -36,6 +36,7 @@ async def resync(session: Session, selected: Selected, asked: QResync) -> None:
         batch = changed[at : at + BATCH]
         for row in await session.mailboxes.flags_of(selected.folder.id, selected.viewer, batch):
             number = number_of(row.uid)
-            if number is not None:
+            # A mod-sequence above that of the snapshot would hide what vanished in between from a client cut off now.
+            if number is not None and row.modseq <= selected.modseq:
                 send_fetch(session, row.uid, number, flag_items(session, row))
         await session.flush()

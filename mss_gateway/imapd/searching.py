@@ -50,7 +50,7 @@ async def search(session: Session, request: Request) -> None:
     if "SAVE" in command.returns:
         selected.view.save(saved_part(uids, command.returns, command.partial))
     if "UPDATE" in command.returns:
-        contexts.keep(session, request.tag, command.key, uids, uid=command.uid)
+        contexts.keep(session, request.tag, command.key, uids, uid=command.uid, items=command.items)
     answer(session, request.tag, command, results)
     await sync(session, expunges=command.uid)
     finish(session, "searched", limit=limit)

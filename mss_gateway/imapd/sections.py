@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from mss_gateway.mail.imaptext import body_text
 from mss_gateway.mail.message import MAX_HEADER, select_fields
 from mss_gateway.mail.parttable import PartTable, Span, load_parts, locate_path
+from mss_gateway.net.stream import StreamClosed
 from mss_gateway.ports.mailboxes import MessageRow
 from mss_gateway.protocol.imap import fetching
 from mss_gateway.protocol.imap.fetchitems import (
@@ -91,8 +92,8 @@ class Reader:
             if total > PIECE:
                 await self._session.flush()
         if sent < total:
-            # Expunged while it was being sent: the literal was announced, so its length must hold.
-            self._session.send(b" " * (total - sent))
+            # Expunged while it was being sent. A client would keep whatever filled the literal up as the message.
+            raise StreamClosed
 
     async def _body(self, item: BodySection) -> None:
         spans = self._spans(item)

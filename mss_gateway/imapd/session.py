@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from mss_gateway.ports.mailboxes import Folder, Mailboxes, Viewer
 from mss_gateway.ports.records import BoxRow
 from mss_gateway.ports.tree import TreeAct, TreeEvent
 from mss_gateway.protocol.imap import Ending, ImapServer, responses
+from mss_gateway.protocol.imap.fetchitems import FetchItem
 from mss_gateway.protocol.imap.tracker import SequenceView
 from mss_gateway.rules.exchange import SHARED_TYPES
 
@@ -106,6 +107,8 @@ class Session:
         self.access: dict[tuple[int, int], Access | None] = {}  # by person and box, as imapd.rights read it
         self.access_generation = -1
         self.notifier: Notifier | None = None  # what NOTIFY has asked for (RFC 5465)
+        self.announce: Follower | None = None  # sends what NOTIFY and UPDATE have asked of messages
+        self.owed: dict[int, tuple[FetchItem, ...]] = {}  # what UPDATE has asked, by UID
         self._generation = 0
 
     @property
@@ -145,6 +148,19 @@ class Session:
         if self.notifier is not None:
             self.notifier.close()
         self.notifier = notifier
+
+    def owe(self, uids: Iterable[int], items: tuple[FetchItem, ...]) -> None:
+        """A live search has told of these messages, and is to send this of them (RFC 5465 section 7)."""
+        for uid in uids:
+            self.owed[uid] = (*self.owed.get(uid, ()), *items)
+
+    def made(self, folder_id: int, uids: Iterable[int]) -> None:
+        """The client has just put these messages into a folder: it knows them (RFC 5465 section 5.2)."""
+        notifier, selected = self.notifier, self.selected
+        if notifier is None or notifier.selected is None or not notifier.selected.items:
+            return
+        if selected is not None and selected.folder.id == folder_id:
+            notifier.own.update(uids)
 
     def viewer(self, box: BoxRow) -> Viewer:
         """Whose `\\Seen` is meant in this box (BAL-3)."""
@@ -199,12 +215,16 @@ class Session:
         self.followers.clear()
         self.forerunners.clear()
         self.contexts.clear()
+        self.owed = {}
 
     def folder_changed(self, folder_id: int) -> None:
         """The folder in hand has changed (a `hub.Watcher`)."""
         if self.selected is not None and not self.muted:
             self.selected.dirty = True
-            self.stream.wake()
+
+    def wake(self) -> None:
+        """Tell it now, if the client waits for that."""
+        self.stream.wake()
 
     def tree_changed(self, event: TreeEvent) -> None:
         """Something about its box has: who may no longer listen is to hear that at once."""

@@ -111,7 +111,9 @@ def _watch(session: Session, request: Request, selected: Selected, uids: list[in
             scores = (await find_scored(session, selected, command.key, sorted(some))).scores
         return await ordered(session, selected, command, sorted(some), scores)
 
-    contexts.keep(session, request.tag, command.key, uids, uid=command.uid, ordering=ordering)
+    contexts.keep(
+        session, request.tag, command.key, uids, uid=command.uid, ordering=ordering, items=command.items
+    )
 
 
 def _answer(session: Session, tag: bytes, command: Sort, results: Results) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from mss_gateway.ports.records import INBOX
 from mss_gateway.protocol.imap.commands_search import MailboxFilter, Source
+from mss_gateway.protocol.imap.mailboxtree import parents
 
 from .listing import Visible
 from .names import normal
@@ -13,7 +14,7 @@ from .names import normal
 
 def chooser(item: MailboxFilter, primary: int, here: int) -> Callable[[Visible], bool]:
     """Whether a mailbox is meant; `primary` is the box whose folders are at the root, `here` the folder in hand."""
-    names = tuple(map(normal, item.names))
+    names = frozenset(map(normal, item.names))
     match item.source:
         case Source.SELECTED:
             return lambda place: place.folder.id == here
@@ -27,15 +28,7 @@ def chooser(item: MailboxFilter, primary: int, here: int) -> Callable[[Visible],
         case Source.MAILBOXES:
             return lambda place: place.name in names
         case Source.SUBTREE:
-            return lambda place: any(_below(place.name, name) is not None for name in names)
+            everywhere = "" in names
+            return lambda place: everywhere or not names.isdisjoint((place.name, *parents(place.name)))
         case Source.SUBTREE_ONE:
-            return lambda place: any("/" not in (_below(place.name, name) or "//") for name in names)
-
-
-def _below(name: str, root: str) -> str | None:
-    """What follows `root/` in a name, "." for the root itself, None when the name is not under it."""
-    if name == root:
-        return "."
-    if not root:
-        return name
-    return name[len(root) + 1 :] if name.startswith(f"{root}/") else None
+            return lambda place: place.name in names or place.name.rpartition("/")[0] in names

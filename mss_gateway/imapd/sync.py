@@ -33,15 +33,15 @@ async def sync(session: Session, *, expunges: bool = True) -> set[int]:
         session.send(responses.exists(update.exists))
     fresh = set(added)
     told = _tell_flags(session, selected, [row for row in changed if row.uid not in fresh])
-    _lower(session, selected)
     # Followers hear of flags that this session has set too, though the client was told them in the answer.
     other = tuple([row.uid for row in changed if row.uid not in fresh])
     if session.followers and (update.added or other or update.gone):
         news = News(update.added, other, update.gone)
         for follower in tuple(session.followers):
             await follower(news)
-    if session.notifier is not None and update.added:
-        await send_new(session, update.added)  # behind what search contexts tell (RFC 5465 section 5.2)
+    if session.announce is not None and (update.added or session.owed):
+        await session.announce(News(update.added))  # behind what search contexts tell (RFC 5465 section 5.2)
+    _lower(session, selected)  # behind all that shows mod-sequences
     return told
 
 

@@ -15,9 +15,11 @@ from typing import Protocol
 
 from mss_gateway.protocol.imap.searchkeys import SearchKey
 from mss_gateway.protocol.imap.sorting import SortRow
+from mss_gateway.protocol.imap.uidruns import Uids
 
 from .access import Rights
 from .annotations import Activity, Annotations
+from .fetchlines import FetchLines
 from .records import NewBody, TraceLine
 from .textsearch import TextSearch
 
@@ -74,9 +76,9 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What SELECT starts from: all UIDs ascending (a range, or an array of type `L`), and the counters at that instant."""
+    """What SELECT starts from: all UIDs ascending, and the counters at that instant."""
 
-    uids: array[int] | range
+    uids: Uids
     uid_next: int
     uid_validity: int
     highest_modseq: int
@@ -163,10 +165,14 @@ class FlagChange(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Outcome of STORE: new flags of what changed or was named, and the UIDs that UNCHANGEDSINCE held back."""
+    """Outcome of STORE: new flags of what changed or was named, and the UIDs that UNCHANGEDSINCE held back.
+
+    `modseq` is that of this change alone, 0 when nothing changed: rows with another one were changed by others.
+    """
 
     rows: tuple[FlagRow, ...]
     held_back: tuple[int, ...] = ()
+    modseq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +194,7 @@ class NewAppend:
     once: bool = False
 
 
-class Mailboxes(Rights, Annotations, Activity, TextSearch, Protocol):
+class Mailboxes(Rights, Annotations, Activity, TextSearch, FetchLines, Protocol):
     """The role of the store that the IMAP door uses. Raises `NoSuchFolder` when a folder has gone."""
 
     async def folders(self, box_id: int) -> list[Folder]:

@@ -377,7 +377,9 @@ def test_every_change_of_rights_is_traced(door: Served, chief: Imap, team: Pract
 
 
 @pytest.mark.req("AUD-1")
-def test_folders_that_members_make_and_take_away_are_traced(door: Served, team: Practice, chief: Imap) -> None:
+def test_folders_that_members_make_and_take_away_are_traced(
+    door: Served, team: Practice, chief: Imap
+) -> None:
     """Who made, renamed and deleted which folder of the shared box."""
     chief.ok("CREATE suivi")
     chief.ok("RENAME suivi suivi2")

@@ -59,7 +59,7 @@ class Changes(Base):
         flags=flag_sets,
         silent=st.booleans(),
         uid=st.booleans(),
-        unchanged=st.sampled_from([None, None, "own", "zero"]),
+        unchanged=st.sampled_from([None, None, "own", "oldest", "zero"]),
     )
     def store(
         self,
@@ -74,14 +74,17 @@ class Changes(Base):
     ) -> None:
         """STORE in all its forms; a silent client notes by itself what it has set."""
         client = self.present(who)
+        if silent:  # news on their way must not undo what the client is going to believe by itself
+            client.quiet()
+            self.settle(client)
         picked = self.pick(client, places, span=span)
         mailbox = client.mailbox
         if not picked or mailbox is None:
             return
-        since = self._since(picked, unchanged)
+        since = self._since(client, picked, unchanged)
         item = f"{mode}FLAGS{'.SILENT' if silent else ''} ({' '.join(sorted(flags))})"
         condition = "" if since is None else f" (UNCHANGEDSINCE {since})"
-        client.condstore = client.condstore or since is not None
+        client.condstore = client.condstore or (since is not None and not client.read_only)
         uids = uids_of(picked)
         alive = [one for one in uids if one in mailbox.messages]
         held = self._held(client, mailbox, alive, since)
@@ -107,12 +110,15 @@ class Changes(Base):
         self.settle(client)
 
     @staticmethod
-    def _since(picked: Picked, unchanged: str | None) -> int | None:
+    def _since(client: Client, picked: Picked, unchanged: str | None) -> int | None:
         """A mod-sequence for UNCHANGEDSINCE: one that the client was told of a message, or zero."""
-        known = [line.modseq for _, line in picked if line.modseq is not None]
+        asked = client.lines if unchanged == "oldest" else [line for _, line in picked]
+        mailbox = client.mailbox
+        assert mailbox is not None
+        known = [line.modseq for line in asked if line.modseq is not None and mailbox.tick_of(line.modseq)]
         if unchanged == "zero":
             return 0
-        return known[0] if unchanged and known else None
+        return min(known) if unchanged and known else None
 
     @staticmethod
     def _held(client: Client, mailbox: Mailbox, alive: list[int], since: int | None) -> list[int]:
@@ -175,6 +181,12 @@ class Changes(Base):
             assert tagged.startswith(b"OK"), tagged
             assert (code(tagged, b"HIGHESTMODSEQ") is not None) == bool(marked and client.condstore), tagged
         self.settle(client)
+
+    @rule(who=sessions, places=picks, span=st.booleans())
+    def discard(self, who: int, places: list[int], span: bool) -> None:
+        """Mark some and expunge them, as clients do that know no MOVE."""
+        self.store(who, places, span, "+", {"\\Deleted"}, True, True, None)
+        self.expunge(who, True, places, span)
 
     @staticmethod
     def marked(mailbox: Mailbox, only: list[int] | None) -> list[int]:

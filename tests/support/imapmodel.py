@@ -28,6 +28,8 @@ KINDS: tuple[tuple[str, ...], ...] = (
     ("UIDONLY",),
     ("UIDONLY", "QRESYNC"),
     ("QRESYNC", "IMAP4REV2"),
+    ("NOTIFY",),
+    ("NOTIFY", "QRESYNC"),
 )
 PEOPLE = ("anne", "anne", "brice", "brice")
 SLOTS = 2
@@ -77,13 +79,14 @@ class Base(RuleBasedStateMachine):
 
     @initialize(
         kinds=st.lists(st.sampled_from(KINDS), min_size=len(PEOPLE), max_size=len(PEOPLE)),
-        counts=st.tuples(st.integers(0, 4), st.integers(0, 2)),
+        counts=st.tuples(st.integers(1, 6), st.integers(0, 3)),
     )
     def start(self, kinds: list[tuple[str, ...]], counts: tuple[int, int]) -> None:
         """Two fresh folders with some messages; everybody has the first one open."""
         self.restarts = 1
         self.enabling = 2
         self.validities: set[int] = set()
+        self.slots: list[Mailbox] = []
         self.chief = self.ground.connect(CHIEF)
         self.slots = [self.make(f"model-{next(_numbers)}") for _ in range(SLOTS)]
         self.clients = [
@@ -109,9 +112,15 @@ class Base(RuleBasedStateMachine):
                     self.caught_up(client)
             assert self.ground.served.faults() == 0
         finally:
-            for client in self.clients:
-                client.imap.close()
-            self.chief.close()
+            self.close()
+
+    def close(self) -> None:
+        """Nobody is connected, and the folders are no more: a box holds only so many."""
+        for client in getattr(self, "clients", []):
+            client.imap.close()
+        for mailbox in self.slots:
+            self.chief.run(f"DELETE {mailbox.name}")
+        self.chief.close()
 
     @invariant()
     def pictures_are_in_order(self) -> None:
@@ -137,12 +146,23 @@ class Base(RuleBasedStateMachine):
     def open(self, client: Client, slot: int, *, examine: bool = False, known: bool | None = None) -> None:
         """Open a folder; afterwards the picture is the truth."""
         client.select(self.slots[slot], slot, examine=examine, known=known)
+        if (
+            client.told_all
+            and client.memory is not None
+            and client.memory.validity == self.slots[slot].validity
+        ):
+            self.agree(client)
         self.settle(client)
         self.agree(client)
 
     def present(self, who: int) -> Client:
         """A client with a folder open; one that was away comes back by what it remembers."""
         client = self.clients[who]
+        if client.mailbox is not None and client.mailbox.dead:
+            client.mourning -= 1
+            if not client.mourning:
+                client.remember()
+                self.open(client, client.slot, known=False)
         if client.mailbox is None:
             self.open(client, client.memory.slot if client.memory else 0, known=False)
         return client

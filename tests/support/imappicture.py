@@ -21,6 +21,10 @@ _CODE = re.compile(rb"(?:OK|NO|BAD|\* OK|\* NO) \[([A-Z-]+)(?: ([^\]]*))?\]")
 _OTHER = re.compile(rb"\* (?:OK|NO|FLAGS|SEARCH|ESEARCH|STATUS|LIST|ENABLED)\b")
 
 
+NOTIFY = "NOTIFY"
+"""The one of a client's extensions that is not enabled, but asked for."""
+
+
 def numbers_in(text: bytes) -> list[int]:
     """The numbers of a set, in its order."""
     found: list[int] = []
@@ -74,8 +78,10 @@ class Client:
         self.condstore = False
         self.mailbox: Mailbox | None = None
         self.let_go()
-        for word in kind:
+        for word in sorted(set(kind) - {NOTIFY}):
             self.enable(word)
+        if NOTIFY in kind:
+            self.be_notified()
 
     def let_go(self) -> None:
         """No mailbox is open."""
@@ -83,17 +89,34 @@ class Client:
         self.read_only = False
         self.lines: list[Line] = []
         self.highest = 0
+        self.reached: int | None = None  # what the last tagged OK has said
         self.saved: list[int] = []
+        self.told_all = False  # whether SELECT has told all, by QRESYNC
+        self.learned = 0  # the UID up to which all were asked for
+        self.mourning = 3  # commands more in a folder that was deleted
         self.heard: dict[int, Line] = {}
         self.bodies: dict[int, dict[bytes, Any]] = {}
 
     def enable(self, word: str) -> None:
         """ENABLE."""
+        self.quiet()
         self.kind.add(word)
         self.condstore = self.condstore or word in ("CONDSTORE", "QRESYNC")
         untagged, tagged = self.run(f"ENABLE {word}")
         assert tagged.startswith(b"OK"), tagged
         assert f"* ENABLED {word}".encode() in untagged, untagged
+
+    def be_notified(self) -> None:
+        """NOTIFY (RFC 5465): news come without a command, expunges only where a command allows them."""
+        self.kind.add(NOTIFY)
+        items = "UID FLAGS MODSEQ" if self.condstore else "UID FLAGS"
+        wish = f"SELECTED-DELAYED (MessageNew ({items}) MessageExpunge FlagChange)"
+        assert self.run(f"NOTIFY SET ({wish})")[1].startswith(b"OK")
+
+    def quiet(self) -> None:
+        """Take in what was told without a command, before something that ends the picture."""
+        if NOTIFY in self.kind and self.mailbox is not None:
+            self.run("NOOP")
 
     @property
     def uidonly(self) -> bool:
@@ -114,7 +137,7 @@ class Client:
             self.hear(response, by_number=by_number, asked=fetching)
         told = code(tagged, b"HIGHESTMODSEQ")
         if told is not None:
-            self.highest = int(told)
+            self.highest = self.reached = int(told)
         return untagged, tagged
 
     def hear(self, response: bytes, *, by_number: bool = False, asked: bool = False) -> None:
@@ -155,6 +178,8 @@ class Client:
         if at is None:
             below = [at for at, line in enumerate(self.lines) if line.uid is not None and line.uid < uid]
             at = below[-1] + 1 if below else 0
+            if self.uidonly:  # there, nothing says where a message without a known UID stands
+                at = next((at for at, line in enumerate(self.lines) if line.uid is None), len(self.lines))
             assert at < len(self.lines), ("unknown", uid, self.lines)
             assert self.lines[at].uid is None, ("unknown", uid, self.lines)
         self._drop(at)
@@ -172,7 +197,7 @@ class Client:
                 line.uid = int(items[b"UID"])
         if b"FLAGS" in items:
             line.flags = {flag.decode() for flag in items[b"FLAGS"]}
-            if self.condstore and not asked:
+            if self.condstore and not asked and NOTIFY not in self.kind:
                 assert b"MODSEQ" in items, items
                 assert self.uidonly or "QRESYNC" not in self.kind or b"UID" in items, items
         if b"MODSEQ" in items:
@@ -204,7 +229,9 @@ class Client:
 
     # --- opening
 
-    def select(self, mailbox: Mailbox, slot: int, *, examine: bool = False, known: bool | None = None) -> None:
+    def select(
+        self, mailbox: Mailbox, slot: int, *, examine: bool = False, known: bool | None = None
+    ) -> None:
         """SELECT or EXAMINE; with QRESYNC when something is remembered, and `known` is whether to name UIDs then."""
         memory = self.memory if known is not None and "QRESYNC" in self.kind else None
         memory = memory if memory is not None and memory.slot == slot and memory.highest else None
@@ -212,32 +239,32 @@ class Client:
         if memory is not None:
             uids = f" {','.join(map(str, sorted(memory.lines)))}" if known and memory.lines else ""
             command += f" (QRESYNC ({memory.validity} {memory.highest}{uids}))"
+        self.quiet()
         was_open = self.mailbox is not None
         self.let_go()
         untagged, tagged = self.imap.run(command)
         assert tagged.startswith(b"OK"), (command, tagged)
-        assert was_open == (code(untagged[0], b"CLOSED") is not None), untagged
+        closed = [at for at, line in enumerate(untagged) if code(line, b"CLOSED") is not None]
+        assert len(closed) == was_open, untagged
+        # Whatever comes ahead of CLOSED is of the mailbox before.
+        assert closed in ([], [0]) or NOTIFY in self.kind, untagged
+        untagged = untagged[closed[0] :] if closed else untagged
         self.mailbox, self.read_only, self.slot = mailbox, examine, slot
         self._opened(mailbox, untagged, memory)
-        if memory is not None and not (known and memory.lines):
-            assert None not in [line.uid for line in self.lines] or memory.validity != mailbox.validity, self.lines
+        self.told_all = memory is not None and not (known and memory.lines)
 
     def _opened(self, mailbox: Mailbox, untagged: list[bytes], memory: Memory | None) -> None:
         told = {}
         for word in (b"UIDVALIDITY", b"UIDNEXT", b"HIGHESTMODSEQ", b"UNSEEN"):
             told[word] = next((int(text) for line in untagged if (text := code(line, word))), 0)
-        assert told[b"UIDVALIDITY"] == mailbox.validity, (told, mailbox.validity)
-        assert told[b"UIDNEXT"] == mailbox.uid_next, (told, mailbox.uid_next)
-        mailbox.check_highest(told[b"HIGHESTMODSEQ"])
-        if told[b"UNSEEN"]:
-            shown = [flags for _, flags in mailbox.view(self.person)]
-            assert ["\\Seen" in flags for flags in shown].index(False) == told[b"UNSEEN"] - 1
+        self.check_opened(mailbox, told)
         kept = dict(memory.lines) if memory is not None and memory.validity == mailbox.validity else {}
         fetches = []
         for line in untagged:
             vanished, numbered = _VANISHED.fullmatch(line), _NUMBERED.fullmatch(line)
             if vanished is not None:
-                assert memory is not None and vanished[1], line
+                assert memory is not None, line
+                assert vanished[1] is not None, line
                 assert memory.validity == mailbox.validity, line
                 for uid in numbers_in(vanished[2]):
                     kept.pop(uid, None)
@@ -250,38 +277,62 @@ class Client:
         self._remember(kept, fetches)
         self.highest = told[b"HIGHESTMODSEQ"]
 
+    def check_opened(self, mailbox: Mailbox, told: dict[bytes, int]) -> None:
+        """What SELECT says of the whole mailbox is true."""
+        assert told[b"UIDVALIDITY"] == mailbox.validity, (told, mailbox.validity)
+        assert told[b"UIDNEXT"] == mailbox.uid_next, (told, mailbox.uid_next)
+        mailbox.check_highest(told[b"HIGHESTMODSEQ"])
+        if told[b"UNSEEN"]:
+            shown = [flags for _, flags in mailbox.view(self.person)]
+            assert ["\\Seen" in flags for flags in shown].index(False) == told[b"UNSEEN"] - 1
+
     def _remember(self, kept: dict[int, set[str]], fetches: list[tuple[int, bytes, list[Any]]]) -> None:
         """Put what was kept and what has been told of it into the new list."""
-        uid_of = {}
+        told = {}
         for number, word, values in fetches:
             items = dict(zip(values[::2], values[1::2], strict=True))
-            uid_of[number] = number if word == b"UIDFETCH" else int(items[b"UID"])
-        uids = sorted({*kept, *uid_of.values()})
-        assert len(uids) <= len(self.lines), (uids, len(self.lines))
-        for line, uid in zip(self.lines, uids, strict=False):
+            told[number] = number if word == b"UIDFETCH" else int(items[b"UID"])
+        if self.uidonly:
+            uids = sorted({*kept, *told.values()})
+            told = {}
+        else:
+            uids = sorted(kept.keys() - told.values())
+        for number, uid in told.items():
+            assert 1 <= number <= len(self.lines), (number, uid, len(self.lines))
+            self.lines[number - 1] = Line(uid, kept.get(uid))
+        # What nothing is said of is unchanged, and comes before all that is new.
+        free = [line for line in self.lines if line.uid is None]
+        assert len(uids) <= len(free), (uids, self.lines)
+        for line, uid in zip(free, uids, strict=False):
             line.uid, line.flags = uid, kept.get(uid)
         for number, word, values in fetches:
             self._fetched(number, word, values, False)
 
     def remember(self) -> None:
-        """Keep what is known of the mailbox in hand, to come back to it."""
-        if self.mailbox is not None:
-            lines = {line.uid: line.flags for line in self.lines if line.uid is not None and line.flags is not None}
-            self.memory = Memory(self.slot, self.mailbox.validity, self.highest, lines)
+        """Keep what is known of the mailbox in hand, to come back to it; a list with gaps is of no use for that."""
+        if self.mailbox is None:
+            return
+        lines = {
+            line.uid: line.flags for line in self.lines if line.uid is not None and line.flags is not None
+        }
+        whole = len(lines) == len(self.lines)
+        self.memory = Memory(self.slot, self.mailbox.validity, self.highest, lines) if whole else None
 
     # --- asking
 
     def learn(self) -> None:
         """Ask for whatever is not known yet, as clients do after EXISTS."""
         items = "(UID FLAGS MODSEQ)" if self.condstore else "(UID FLAGS)"
-        for number, line in enumerate(self.lines, 1):
-            if line.uid is None or line.flags is None:
-                if self.uidonly:
-                    first = line.uid or max([0, *[one.uid for one in self.lines if one.uid is not None]]) + 1
-                    self.run(f"UID FETCH {first}:* {items}")
-                else:
-                    self.run(f"FETCH {number}:* {items}", by_number=True)
-                return
+        unknown = [
+            number for number, line in enumerate(self.lines, 1) if line.uid is None or line.flags is None
+        ]
+        if unknown and self.uidonly:
+            # Flags of a new message may have been told before its neighbours are known: from the last one asked for.
+            self.run(f"UID FETCH {self.learned + 1}:* {items}")
+        elif unknown:
+            self.run(f"FETCH {unknown[0]}:* {items}", by_number=True)
+        if not [line for line in self.lines if line.uid is None]:
+            self.learned = max([self.learned, *[line.uid for line in self.lines if line.uid is not None]])
 
     def believed(self) -> list[tuple[int | None, set[str] | None]]:
         """The whole picture."""
@@ -293,6 +344,9 @@ class Client:
         mailbox = self.mailbox
         if mailbox is None:
             return
+        reached, self.reached = self.reached, None
+        if reached is not None:
+            mailbox.check_highest(reached)
         for uid, line in heard.items():
             message = mailbox.messages.get(uid)
             if message is None:

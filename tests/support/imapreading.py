@@ -24,7 +24,19 @@ ITEMS = (
     "BODY.PEEK[]<5.40> FLAGS",
     "ENVELOPE",
 )
-KEYS = ("ALL", "SEEN", "UNSEEN", "FLAGGED", "DELETED", "KEYWORD Work", "TEXT", "SUBJECT", "UID", "MODSEQ", "$")
+KEYS = (
+    "ALL",
+    "SEEN",
+    "UNSEEN",
+    "FLAGGED",
+    "DELETED",
+    "KEYWORD Work",
+    "TEXT",
+    "SUBJECT",
+    "UID",
+    "MODSEQ",
+    "$",
+)
 RETURNS = ("", "RETURN (ALL)", "RETURN (SAVE)", "RETURN (SAVE COUNT)", "RETURN (MIN MAX COUNT)")
 
 
@@ -40,7 +52,7 @@ class Reading(Changes):
         modseq=st.booleans(),
     )
     def fetch(self, who: int, places: list[int], span: bool, uid: bool, items: str, modseq: bool) -> None:
-        """What comes is of the messages that the client believes there, of each that is still there, and of no other."""
+        """What comes is of the messages that the client believes there, each that is there, and no other."""
         client = self.present(who)
         picked = self.pick(client, places, span=span)
         mailbox = client.mailbox
@@ -99,9 +111,9 @@ class Reading(Changes):
         if mailbox is None or (key in ("TEXT", "SUBJECT", "UID", "MODSEQ") and not picked):
             return
         line = picked[0][1] if picked else Line()
-        if key == "MODSEQ" and line.modseq is None:
+        if key == "MODSEQ" and not mailbox.tick_of(line.modseq or 0):
             return
-        text, found = self._matching(client, mailbox, key, line)
+        text, found = self._matching(client, mailbox, key, line, uid=uid or client.uidonly)
         if negated:
             text, found = f"NOT {text}", set(mailbox.messages) - found
         by_uid = uid or client.uidonly
@@ -117,7 +129,9 @@ class Reading(Changes):
             self._check_found(client, untagged, sorted(found), returns, uid=by_uid)
 
     @staticmethod
-    def _matching(client: Client, mailbox: Mailbox, key: str, line: Line) -> tuple[str, set[int]]:
+    def _matching(
+        client: Client, mailbox: Mailbox, key: str, line: Line, *, uid: bool
+    ) -> tuple[str, set[int]]:
         """A key as it is written, and the UIDs for which it holds."""
         everyone = mailbox.messages.items()
         token = mailbox.messages[line.uid].token if line.uid in mailbox.messages else "jeton0fin"
@@ -128,7 +142,7 @@ class Reading(Changes):
             case "TEXT" | "SUBJECT":
                 return f"{key} {token}", {uid for uid, message in everyone if message.token == token}
             case "UID":
-                return f"UID {line.uid}:*", Reading._from(client, mailbox, line.uid or 1)
+                return f"UID {line.uid}:*", Reading._from(client, mailbox, line.uid or 1, uid=uid)
             case "MODSEQ":
                 tick = mailbox.tick_of(line.modseq or 0)
                 found = {uid for uid, message in everyone if message.tick(client.person) >= tick}
@@ -139,9 +153,11 @@ class Reading(Changes):
         return key, set(mailbox.messages) - having if key == "UNSEEN" else having
 
     @staticmethod
-    def _from(client: Client, mailbox: Mailbox, first: int) -> set[int]:
-        """`first:*`, where `*` is the last message of the client's list or a newer one."""
-        return {uid for uid in mailbox.messages if uid >= first}
+    def _from(client: Client, mailbox: Mailbox, first: int, *, uid: bool) -> set[int]:
+        """`first:*`, in either order; `*` is the last message, of those that count while numbers are used."""
+        counted = [] if uid else [line.uid for line in client.lines if line.uid is not None]
+        last = max([*counted, *mailbox.messages], default=0)
+        return {one for one in mailbox.messages if min(first, last) <= one <= max(first, last)}
 
     def _check_found(
         self, client: Client, untagged: list[bytes], found: list[int], returns: str, *, uid: bool
@@ -177,7 +193,7 @@ class Reading(Changes):
 
     @rule(who=sessions, uid=st.booleans(), take=st.sampled_from([None, False, True]), slot=slots)
     def use_saved(self, who: int, uid: bool, take: bool | None, slot: int) -> None:
-        """FETCH, COPY and MOVE of `$`: the messages that SEARCH kept, without those of whose end the client has heard."""
+        """FETCH, COPY and MOVE of `$`: what SEARCH kept, without those of whose end the client has heard."""
         client = self.present(who)
         mailbox = client.mailbox
         assert mailbox is not None
@@ -204,7 +220,10 @@ class Reading(Changes):
         items += ["HIGHESTMODSEQ"] if client.condstore else []
         untagged, _ = client.run(f"STATUS {client.name(mailbox)} ({' '.join(items)})")
         (line,) = [line for line in untagged if line.startswith(b"* STATUS")]
-        told = {name.decode(): int(value) for name, value in re.findall(rb"([A-Z]+) (\d+)", line.rpartition(b"(")[2])}
+        told = {
+            name.decode(): int(value)
+            for name, value in re.findall(rb"([A-Z]+) (\d+)", line.rpartition(b"(")[2])
+        }
         shown = [flags for _, flags in mailbox.view(client.person)]
         expected = {
             "MESSAGES": len(shown),

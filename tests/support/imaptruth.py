@@ -45,18 +45,21 @@ class Mailbox:
         self.dead = False
         self.clock = 0
         self.modseqs: dict[int, int] = {}  # by tick, as far as anybody was told
-        self.highest = 0  # the highest HIGHESTMODSEQ told of it
 
     def tick(self) -> int:
         """A change of the mailbox begins."""
         self.clock += 1
         return self.clock
 
-    def place(self, uid: int, octets: bytes, token: str, date: str, flags: Iterable[str], person: str) -> None:
+    def place(
+        self, uid: int, octets: bytes, token: str, date: str, flags: Iterable[str], person: str
+    ) -> None:
         """A message has got this UID."""
         given = set(flags)
         tick = self.tick()
-        message = Message(octets, token, date, tick, given - {SEEN}, {person} & self._readers(given, person), tick)
+        message = Message(
+            octets, token, date, tick, given - {SEEN}, {person} & self._readers(given, person), tick
+        )
         self._put(uid, message)
 
     @staticmethod
@@ -107,18 +110,19 @@ class Mailbox:
 
     def check_modseq(self, uid: int, person: str, modseq: int) -> None:
         """A mod-sequence was told of a message: one number for each change, in the order of the changes."""
-        tick = self.messages[uid].tick(person)
-        assert self.modseqs.setdefault(tick, modseq) == modseq, (uid, person, tick, modseq, self.modseqs)
+        self._check_tick(self.messages[uid].tick(person), modseq)
+
+    def _check_tick(self, tick: int, modseq: int) -> None:
+        assert self.modseqs.setdefault(tick, modseq) == modseq, (tick, modseq, self.modseqs)
         for other, known in self.modseqs.items():
-            assert (other < tick) == (known < modseq), (uid, tick, modseq, self.modseqs)
+            assert (other < tick) == (known < modseq), (tick, modseq, self.modseqs)
 
     def check_highest(self, modseq: int) -> None:
-        """HIGHESTMODSEQ was told as it is now: it never falls and is not below any message's."""
-        assert modseq >= max([self.highest, *self.modseqs.values()]), (modseq, self.highest, self.modseqs)
-        self.highest = modseq
+        """HIGHESTMODSEQ was told as it is now: that of the last change, be it an expunge."""
+        self._check_tick(self.clock, modseq)
 
     def tick_of(self, modseq: int) -> int:
-        """The change behind a mod-sequence that was told; 0 for 0."""
+        """The change behind a mod-sequence; 0 when it was told of no message that was still there."""
         return next((tick for tick, known in self.modseqs.items() if known == modseq), 0)
 
     def delete(self) -> None:

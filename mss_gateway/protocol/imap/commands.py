@@ -219,6 +219,7 @@ class Search:
     extended: bool = False
     partial: Partial | None = None
     refusal: tuple[str, bytes] | None = None
+    items: tuple[FetchItem, ...] = ()  # of UPDATE: sent of what comes in (RFC 5465 section 7)
 
 
 @dataclass(frozen=True, slots=True)

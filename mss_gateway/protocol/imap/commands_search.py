@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from .fetchitems import FetchItem
 from .searchkeys import SearchKey
 
 
@@ -56,6 +57,7 @@ class MultiSearch:
     returns: frozenset[str] = frozenset()
     partial: Partial | None = None
     refusal: tuple[str, bytes] | None = None
+    items: tuple[FetchItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .commands_search import Partial
+from .fetchitems import FetchItem
 from .searchkeys import SearchKey
 
 
@@ -50,6 +51,7 @@ class Sort:
     extended: bool = False
     partial: Partial | None = None
     refusal: tuple[str, bytes] | None = None
+    items: tuple[FetchItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

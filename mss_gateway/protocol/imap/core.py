@@ -56,10 +56,10 @@ class ImapServer(CommandReader):
             raise self._violation
         try:
             while True:
-                reader = self._readers.get(self._phase)
+                reader = self._READERS.get(self._phase)
                 if reader is None:
                     return NEED_DATA
-                event = reader()
+                event = reader(self)
                 if event is not None:
                     return event
         except ProtocolViolation as violation:

@@ -8,19 +8,22 @@ from functools import lru_cache
 
 from .quoting import flag_list
 
-_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
-_OLDEST, _LATEST = -62135596800, 253402300799
+MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+"""As dates have them (RFC 9051 section 9)."""
+
+OLDEST, LATEST = -62135596800, 253402300799
+"""Epoch seconds of the years 1 to 9999, which dates can be written of."""
 
 
 @lru_cache(maxsize=1024)
 def _day_text(day: int) -> bytes:
     date = datetime.fromtimestamp(day * 86400, UTC)
-    return b"%2d-%b-%04d" % (date.day, _MONTHS[date.month - 1], date.year)
+    return b"%2d-%b-%04d" % (date.day, MONTHS[date.month - 1], date.year)
 
 
 def internal_date(epoch: float) -> bytes:
     """`"17-Jul-1996 02:44:25 +0000"` for epoch seconds, quoted; times outside years 1 to 9999 are clamped."""
-    day, second = divmod(min(max(int(epoch), _OLDEST), _LATEST), 86400)
+    day, second = divmod(min(max(int(epoch), OLDEST), LATEST), 86400)
     minute, second = divmod(second, 60)
     hour, minute = divmod(minute, 60)
     return b'"%b %02d:%02d:%02d +0000"' % (_day_text(day), hour, minute, second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from .commands import Copy, Expunge, Fetch, Move, Store, StoreMode
 from .cursor import Cursor, Malformed
@@ -141,8 +142,16 @@ def _items(cursor: Cursor) -> tuple[FetchItem, ...]:
 
 
 def fetch_attributes(cursor: Cursor) -> tuple[FetchItem, ...]:
-    """Items between parentheses, without macros: what NOTIFY and UPDATE send of new messages (RFC 5465 section 8)."""
-    return tuple(dict.fromkeys(cursor.items(lambda: _item(cursor), MAX_ITEMS)))
+    """Items between parentheses, without macros: what NOTIFY and UPDATE send of new messages (RFC 5465 section 8).
+
+    What is told unasked has not been read: nothing becomes `\\Seen` by it.
+    """
+
+    def unmarking() -> FetchItem:
+        item = _item(cursor)
+        return replace(item, peek=True) if isinstance(item, BodySection | BinarySection) else item
+
+    return tuple(dict.fromkeys(cursor.items(unmarking, MAX_ITEMS)))
 
 
 _WINDOW = re.compile(rb"(-?)([1-9][0-9]{0,9}):(-?)([1-9][0-9]{0,9})(?=[ )])")

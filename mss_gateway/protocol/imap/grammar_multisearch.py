@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .commands_search import CancelUpdate, MailboxFilter, MultiSearch, Source
 from .cursor import Cursor, Malformed
-from .grammar_search import program_or_refusal, returning
+from .grammar_search import Returning, program_or_refusal, returning
 
 _MAX_FILTERS = 50
 _MAX_NAMES = 500
@@ -39,11 +39,12 @@ def multisearch(cursor: Cursor) -> MultiSearch:
     if cursor.text[cursor.pos : cursor.pos + 3].upper() == b"IN ":
         cursor.pos += 3
         filters = _sources(cursor)
-    returns, partial = returning(cursor) or (frozenset({"ALL"}), None)
+    said = returning(cursor) or Returning(frozenset({"ALL"}))
+    returns = said.options
     key, refusal = program_or_refusal(cursor, returns)
     if "SAVE" in returns and any(item.source is not Source.SELECTED for item in filters):
         raise Malformed("SAVE is for the selected mailbox alone")
-    return MultiSearch(filters, key, returns, partial, refusal)
+    return MultiSearch(filters, key, returns, said.partial, refusal, said.items)
 
 
 def cancel_update(cursor: Cursor) -> CancelUpdate:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .commands_notify import ABOUT_MESSAGES, NOTHING, EventGroup, Notify, Occasion
 from .commands_search import MailboxFilter, Source
 from .cursor import Cursor, Malformed
 from .events import Ending
-from .fetchitems import BinarySection, BodySection, FetchItem
+from .fetchitems import FetchItem
 from .grammar_fetch import fetch_attributes
 
 _MAX_GROUPS = 50
@@ -53,9 +51,7 @@ def _group(cursor: Cursor) -> EventGroup:
         if cursor.word() != "NONE":
             raise Malformed("Expected events or NONE")
     else:
-        told: dict[Occasion, tuple[FetchItem, ...]] = dict(
-            cursor.items(lambda: _event(cursor), _MAX_EVENTS)
-        )
+        told: dict[Occasion, tuple[FetchItem, ...]] = dict(cursor.items(lambda: _event(cursor), _MAX_EVENTS))
         occasions, items = frozenset(told), told.get(Occasion.MESSAGE_NEW, ())
     cursor.expect(b")", "a closing parenthesis")
     group = EventGroup(which, occasions, items, delayed)
@@ -87,13 +83,8 @@ def _event(cursor: Cursor) -> tuple[Occasion, tuple[FetchItem, ...]]:
     occasion = _OCCASIONS[name]
     if occasion is Occasion.MESSAGE_NEW and cursor.text[cursor.pos : cursor.pos + 2] == b" (":
         cursor.space()
-        return occasion, tuple(_unmarking(item) for item in fetch_attributes(cursor))
+        return occasion, fetch_attributes(cursor)
     return occasion, ()
-
-
-def _unmarking(item: FetchItem) -> FetchItem:
-    """What is told unasked has not been read: nothing becomes `\\Seen` by it."""
-    return replace(item, peek=True) if isinstance(item, BodySection | BinarySection) else item
 
 
 def _check(group: EventGroup) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from .commands import Search
 from .commands_search import Partial
 from .cursor import Cursor, Malformed
 from .dates import parse_date
 from .events import Ending
+from .fetchitems import FetchItem
+from .grammar_fetch import fetch_attributes
 from .searchkeys import (
     And,
     Arrived,
@@ -232,12 +235,22 @@ def _partial(cursor: Cursor) -> Partial:
     return Partial(first, last, bool(found[1]), found.group())
 
 
-def return_options(cursor: Cursor) -> tuple[frozenset[str], Partial | None]:
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """The options of RETURN, with the window of PARTIAL and the FETCH items of UPDATE (RFC 5465 section 7)."""
+
+    options: frozenset[str]
+    partial: Partial | None = None
+    items: tuple[FetchItem, ...] = ()
+
+
+def return_options(cursor: Cursor) -> Returning:
     """`(MIN PARTIAL 1:50 …)` of SEARCH, ESEARCH and SORT; empty parentheses mean ALL (RFC 4731 section 3.1).
 
     ALL is also what remains when only CONTEXT and UPDATE are asked, which themselves show nothing.
     """
     windows: list[Partial] = []
+    items: list[FetchItem] = []
 
     def option() -> str:
         word = cursor.word()
@@ -245,6 +258,9 @@ def return_options(cursor: Cursor) -> tuple[frozenset[str], Partial | None]:
             windows.append(_partial(cursor))
         elif word not in _RETURNS:
             raise Malformed("Unknown SEARCH return option")
+        if word == "UPDATE" and cursor.skip(b" ("):
+            cursor.pos -= 1
+            items.extend(fetch_attributes(cursor))
         return word
 
     returns = frozenset(cursor.items(option, 16, empty=True))
@@ -252,7 +268,7 @@ def return_options(cursor: Cursor) -> tuple[frozenset[str], Partial | None]:
         raise Malformed("One PARTIAL or ALL, not both")  # RFC 9394 section 3.1
     if returns <= {"CONTEXT", "UPDATE"}:
         returns |= {"ALL"}
-    return returns - {"PARTIAL"}, windows[0] if windows else None
+    return Returning(returns - {"PARTIAL"}, windows[0] if windows else None, tuple(items))
 
 
 def charset(name: bytes) -> None:
@@ -275,7 +291,7 @@ def search_program(cursor: Cursor) -> SearchKey:
     return search_keys(cursor)
 
 
-def returning(cursor: Cursor) -> tuple[frozenset[str], Partial | None] | None:
+def returning(cursor: Cursor) -> Returning | None:
     """RETURN and its options with the space after them; None when the word does not come."""
     if not _skip_word(cursor, b"RETURN "):
         return None
@@ -307,6 +323,6 @@ def search(cursor: Cursor) -> Search:
     """SEARCH, with RETURN and CHARSET; charsets other than US-ASCII and UTF-8 get NO [BADCHARSET]."""
     cursor.space()
     found = returning(cursor)
-    returns, partial = found or (frozenset(), None)
-    key, refusal = program_or_refusal(cursor, returns)
-    return Search(key, False, returns, found is not None, partial, refusal)
+    said = found or Returning(frozenset())
+    key, refusal = program_or_refusal(cursor, said.options)
+    return Search(key, False, said.options, found is not None, said.partial, refusal, said.items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .commands_sort import Algorithm, Criterion, Sort, SortKey, Thread
 from .cursor import Cursor, Malformed
 from .events import Ending
-from .grammar_search import charset, check_relevancy, returning, search_keys
+from .grammar_search import Returning, charset, check_relevancy, returning, search_keys
 from .searchkeys import And, Fuzzy, SearchKey, walk
 
 _MAX_CRITERIA = 20
@@ -41,16 +41,16 @@ def sort(cursor: Cursor) -> Sort:
     """SORT, with RETURN."""
     cursor.space()
     found = returning(cursor)
-    returns, partial = found or (frozenset(), None)
+    said = found or Returning(frozenset())
     criteria = tuple(cursor.items(lambda: _criterion(cursor), _MAX_CRITERIA))
     cursor.space()
     key, refusal = _program(cursor)
     if refusal is None:
-        check_relevancy(returns, key)
+        check_relevancy(said.options, key)
         by_relevancy = any(one.key is SortKey.RELEVANCY for one in criteria)
         if by_relevancy and not any(isinstance(node, Fuzzy) for node in walk(key)):
             raise Malformed("RELEVANCY without FUZZY")
-    return Sort(criteria, key, False, returns, found is not None, partial, refusal)
+    return Sort(criteria, key, False, said.options, found is not None, said.partial, refusal, said.items)
 
 
 def thread(cursor: Cursor) -> Thread:

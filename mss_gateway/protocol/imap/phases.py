@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
 from enum import Enum, auto
+from typing import ClassVar
 
 from mss_gateway.base.errors import ProtocolViolation
 
@@ -78,21 +79,9 @@ class CommandReader:
         self._left = 0
         self._bad = 0
         self._append: AppendReader | None = None
-        self._pieces: deque[grammar_append.Piece] = deque()
+        self._pieces: list[grammar_append.Piece] = []
         self._next = Next.NOTHING
         self._spec: LiteralSpec | None = None
-        self._readers = {
-            Phase.COMMAND: self._read_command,
-            Phase.HOLD: self._read_held,
-            Phase.SWALLOW: self._read_swallowed,
-            Phase.SWALLOW_LINE: self._read_swallowed_line,
-            Phase.PIECES: self._read_pieces,
-            Phase.STREAM: self._read_stream,
-            Phase.HOLD_URL: self._read_url,
-            Phase.STREAM_TAIL: self._read_stream_tail,
-            Phase.AUTH: self._read_auth,
-            Phase.IDLE: self._read_done,
-        }
 
     def _reset(self) -> None:
         self._phase = Phase.COMMAND
@@ -282,7 +271,7 @@ class CommandReader:
 
     def _read_pieces(self) -> Event | None:
         if self._pieces:
-            piece = self._pieces.popleft()
+            piece = self._pieces.pop(0)
             if isinstance(piece, AppendEnd):
                 self._append = None
                 self._held = 0
@@ -344,3 +333,16 @@ class CommandReader:
             return NEED_DATA
         self._phase = Phase.BUSY
         return IdleDone(line.upper() == b"DONE")
+
+    _READERS: ClassVar[dict[Phase, Callable[[CommandReader], Event | NeedData | None]]] = {
+        Phase.COMMAND: _read_command,
+        Phase.HOLD: _read_held,
+        Phase.SWALLOW: _read_swallowed,
+        Phase.SWALLOW_LINE: _read_swallowed_line,
+        Phase.PIECES: _read_pieces,
+        Phase.STREAM: _read_stream,
+        Phase.HOLD_URL: _read_url,
+        Phase.STREAM_TAIL: _read_stream_tail,
+        Phase.AUTH: _read_auth,
+        Phase.IDLE: _read_done,
+    }

@@ -22,6 +22,8 @@ _MAX_FIELD = 64 * 1024  # octets of References that are read
 MAX_REFERENCES = 1000
 """References of one message that are followed: the nearest ones."""
 
+_STEPS = 50  # that looking for loops may take for each message
+
 
 class Letter(NamedTuple):
     """One message as threads see it: `number` as it is shown, `sent` in epoch seconds, `subject` the compared form
@@ -95,11 +97,7 @@ def by_references(letters: Sequence[Letter]) -> Tree:
 
 
 def _linked(letters: Sequence[Letter]) -> list[int]:
-    """The parent of each node, -1 for none (steps 1 and 2): the letters, then those that are only referred to.
-
-    The last reference of a message decides before what others say of it. Nothing gets a second parent, so that
-    each link joins the root of one tree to another, and loops show as a root that meets itself.
-    """
+    """The parent of each node, -1 for none (steps 1 and 2): the letters, then those that are only referred to."""
     nodes: dict[bytes, int] = {}
     for at, letter in enumerate(letters):
         if letter.message_id is not None:
@@ -113,26 +111,76 @@ def _linked(letters: Sequence[Letter]) -> list[int]:
             count += node == count
             chain.append(node)
         chains.append(chain)
-    parents, tops = [-1] * count, list(range(count))
-    for at, chain in enumerate(chains):
-        if chain:
-            _link(parents, tops, chain[-1], at)
-    for at, chain in enumerate(chains):
-        for parent, child in pairwise(chain):
-            # What was said of a letter before its own turn would be undone at its turn.
-            if parents[child] < 0 and (child >= len(letters) or child < at):
-                _link(parents, tops, parent, child)
-    return parents
+    return _Links(count).in_turn(chains) or _Links(count).at_once(chains)
 
 
-def _link(parents: list[int], tops: list[int], parent: int, child: int) -> None:
-    top = parent
-    while tops[top] != top:
-        tops[top] = tops[tops[top]]
-        top = tops[top]
-    if top != child:
-        parents[child] = parent
-        tops[child] = top
+class _Links:
+    """Parents of nodes, and which nodes may hang together: what was once linked counts, though it was parted since."""
+
+    __slots__ = ("_parents", "_steps", "_tops")
+
+    def __init__(self, count: int) -> None:
+        self._parents = [-1] * count
+        self._tops = list(range(count))
+        self._steps = _STEPS * count
+
+    def _top(self, node: int) -> int:
+        tops = self._tops
+        while tops[node] != node:
+            tops[node] = tops[tops[node]]
+            node = tops[node]
+        return node
+
+    def _join(self, parent: int, child: int) -> None:
+        self._parents[child] = parent
+        self._tops[self._top(child)] = self._top(parent)
+
+    def in_turn(self, chains: Sequence[Sequence[int]]) -> list[int] | None:
+        """As the RFC tells it, message by message; None when looking for loops takes longer than fair letters need."""
+        parents = self._parents
+        for at, chain in enumerate(chains):
+            for parent, child in pairwise(chain):
+                if parents[child] < 0 and not self._above(child, parent):
+                    self._join(parent, child)
+                if self._steps < 0:
+                    return None
+            last = chain[-1] if chain else -1
+            if parents[at] != last:
+                parents[at] = -1
+                if last >= 0 and not self._above(at, last):
+                    self._join(last, at)
+        return parents
+
+    def _above(self, node: int, other: int) -> bool:
+        """Is a node the other one or above it? Walks only where the two may hang together."""
+        if self._top(node) != self._top(other):
+            return False
+        parents, steps = self._parents, 0
+        while other not in (node, -1):
+            other = parents[other]
+            steps += 1
+        self._steps -= steps
+        return other == node
+
+    def at_once(self, chains: Sequence[Sequence[int]]) -> list[int]:
+        """The same for hostile letters, in linear time: the last references first, then what others say.
+
+        Nothing gets a second parent, so that each link joins the top of one tree to another tree, and a loop shows
+        as a top that meets itself. Other loops may be left open than message by message.
+        """
+        for at, chain in enumerate(chains):
+            if chain:
+                self._link(chain[-1], at)
+        for at, chain in enumerate(chains):
+            for parent, child in pairwise(chain):
+                # What was said of a letter before its own turn would be undone at its turn.
+                if self._parents[child] < 0 and (child >= len(chains) or child < at):
+                    self._link(parent, child)
+        return self._parents
+
+    def _link(self, parent: int, child: int) -> None:
+        if self._top(parent) != child:
+            self._join(parent, child)
 
 
 def _pruned(parents: list[int], letters: int) -> Tree:
@@ -171,7 +219,7 @@ class _Gathering:
         self._tree = tree
         self._date = _by_date(letters)
         self._replies: dict[int, bool] = {}
-        self._next = min(tree.children, default=0) - 1
+        self._next = min(min(tree.children, default=0), 0) - 1
 
     def gathered(self) -> Tree:
         """The whole tree."""

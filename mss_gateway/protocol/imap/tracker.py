@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .commands import Command, Fetch, Search, Store
 from .commands_sort import Sort, Thread
 from .sequence import STAR, SequenceSet
+from .uidruns import UidRuns, Uids, place_of, with_more, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +34,6 @@ def expunge_allowed(command: Command | None) -> bool:
     return not (isinstance(command, Fetch | Store | Search | Sort | Thread) and not command.uid)
 
 
-def _without(uids: array[int] | range, known: Sequence[tuple[int, int]]) -> array[int]:
-    """A table without the entries of these numbers, the highest first: whole slices are copied, not UIDs."""
-    octets = memoryview(uids if isinstance(uids, array) else array("L", uids))
-    slices = []
-    start = 0
-    for number, _ in reversed(known):
-        slices.append(octets[start : number - 1])
-        start = number
-    slices.append(octets[start:])
-    kept = array("L")
-    kept.frombytes(b"".join(slices))
-    return kept
-
-
-def _with(uids: array[int] | range, fresh: list[int]) -> array[int] | range:
-    """The table with new UIDs behind the others; a range stays one when they follow without a hole."""
-    if isinstance(uids, range):
-        if uids and fresh[0] == uids.stop and fresh[-1] - fresh[0] == len(fresh) - 1:
-            return range(uids.start, fresh[-1] + 1)
-        uids = array("L", uids)
-    uids.extend(fresh)
-    return uids
-
-
 def _joined(slices: list[Sequence[int]]) -> Sequence[int]:
     """Slices as one: a single one as it is, which costs nothing where a mailbox has no holes."""
     if len(slices) == 1:
@@ -70,13 +47,13 @@ def _joined(slices: list[Sequence[int]]) -> Sequence[int]:
 class SequenceView:
     """The UIDs that the client believes in, ascending. Changes reach the client only through `apply`.
 
-    `uids` is a range as long as there are no holes, and costs nothing then; else a table of 8 octets for each.
+    `uids` costs nothing as long as there are few holes; else it is a table of 8 octets for each.
     """
 
     __slots__ = ("_highest", "saved", "uids")
 
     def __init__(self, uids: Iterable[int] = ()) -> None:
-        self.uids: array[int] | range = uids if isinstance(uids, range) else array("L", uids)
+        self.uids: Uids = uids if isinstance(uids, range | UidRuns) else array("L", uids)
         self.saved: frozenset[int] = frozenset()
         self._highest = self.last_uid
 
@@ -90,7 +67,7 @@ class SequenceView:
 
     def number(self, uid: int) -> int | None:
         """The sequence number of a UID, None when the client does not know it. Cost log n."""
-        at = bisect_left(self.uids, uid)
+        at = place_of(self.uids, uid)
         return at + 1 if at < len(self.uids) and self.uids[at] == uid else None
 
     def numbers(self, wanted: Iterable[int]) -> list[int]:
@@ -101,7 +78,7 @@ class SequenceView:
         at = 0
         for uid in wanted:
             if at >= count or uids[at] != uid:
-                at = bisect_left(uids, uid)
+                at = place_of(uids, uid)
             if at < count and uids[at] == uid:
                 at += 1
                 found.append(at)
@@ -135,8 +112,8 @@ class SequenceView:
         for low, high in numbers.ranges:
             if high == STAR:
                 low, high = min(low, last), last
-            first = max(bisect_left(uids, low), taken)
-            after = bisect_right(uids, high)
+            first = max(place_of(uids, low), taken)
+            after = place_of(uids, high + 1)
             if after > first:
                 found.append(uids[first:after])
                 taken = after
@@ -173,13 +150,13 @@ class SequenceView:
             if len(known) == 1 and isinstance(self.uids, array):
                 del self.uids[known[0][0] - 1]
             elif known:
-                self.uids = _without(self.uids, known)
+                self.uids = without(self.uids, [number - 1 for number, _ in reversed(known)])
             if self.saved and known:
                 self.saved = self.saved - gone
         fresh = sorted({uid for uid in added if uid not in gone})
         fresh = fresh[bisect_right(fresh, self._highest) :]
         if fresh:
-            self.uids = _with(self.uids, fresh)
+            self.uids = with_more(self.uids, fresh)
             self._highest = fresh[-1]
         numbers = tuple([number for number, _ in known])
         uids = tuple([uid for _, uid in reversed(known)])

@@ -19,6 +19,7 @@ import apsw
 from mss_gateway.ports.store import StoreError, StoreFull
 from mss_gateway.ports.tree import TreeEvent
 
+from .marks import FLAG_TEXT, flag_text
 from .migrate import migrate
 from .options import SqliteOptions
 from .segments import Segments
@@ -301,6 +302,7 @@ def connect(path: Path, options: SqliteOptions) -> apsw.Connection:
     db.execute(f"PRAGMA cache_size = -{options.cache_kib}")
     db.execute("PRAGMA wal_autocheckpoint = 4000")
     db.execute("PRAGMA journal_size_limit = 67108864")
+    db.create_scalar_function(FLAG_TEXT, flag_text, 2, deterministic=True)
     if options.max_pages:
         db.execute(f"PRAGMA max_page_count = {options.max_pages}")
     return db

@@ -34,11 +34,15 @@ def store_flags(
     held: list[int] = []
     modified: list[FlagRow] = []
     before: dict[int, frozenset[str]] = {}
+    outcomes: dict[frozenset[str], frozenset[str]] = {}  # many messages, few sets of flags
+    modseq = 0
     for row in flag_rows(writer.db, folder_id, viewer, uids):
         if unchanged_since is not None and row.modseq > unchanged_since:
             held.append(row.uid)
             continue
-        after = limited(row.flags, _after(row.flags, change, flags), rights)
+        after = outcomes.get(row.flags)
+        if after is None:
+            after = outcomes[row.flags] = limited(row.flags, _after(row.flags, change, flags), rights)
         if after == row.flags:
             found.append(row)
         else:
@@ -55,7 +59,7 @@ def store_flags(
             note_opening(writer, folder_id, seen, at)
         note_flags(writer, folder_id, viewer, before, modified, at)
         found += [FlagRow(row.uid, row.flags, modseq) for row in modified]
-    return Stored(tuple(sorted(found, key=lambda row: row.uid)), tuple(held))
+    return Stored(tuple(sorted(found, key=lambda row: row.uid)), tuple(held), modseq)
 
 
 def _after(before: frozenset[str], change: FlagChange, flags: frozenset[str]) -> frozenset[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
+from mss_gateway.protocol.imap.fetching import flags_item
+
 SEEN = 1
 DELETED = 8
 _BITS = {"\\seen": SEEN, "\\answered": 2, "\\flagged": 4, "\\deleted": DELETED, "\\draft": 16}
@@ -16,6 +18,18 @@ def to_flags(mask: int, keywords: str) -> frozenset[str]:
     """The flags of a row."""
     names = {name for bit, name in _NAMES.items() if mask & bit}
     return frozenset(names.union(keywords.split()))
+
+
+FLAG_TEXT = "imap_flags"
+"""The SQL function that calls `flag_text`."""
+
+
+def flag_text(*row: int | float | str | bytes | None) -> str:
+    """`FLAGS (...)` of the mask and the keywords of a row, as FETCH has it."""
+    mask, keywords = row
+    assert isinstance(mask, int)
+    assert isinstance(keywords, str)
+    return flags_item(to_flags(mask, keywords)).decode("ascii")
 
 
 @lru_cache(maxsize=4096)

@@ -67,10 +67,19 @@ def status(db: apsw.Connection, folder_id: int, viewer: Viewer) -> FolderStatus:
 # The viewer's own \Seen: in a shared box it comes from member_seen, and moves the message's mod-sequence
 # for this person alone (BAL-3).
 _OWN = "m.flags, m.keywords, m.modseq"
-_SHARED = f"(m.flags & ~{SEEN}) | coalesce(s.seen, 0), m.keywords, max(m.modseq, coalesce(s.modseq, 0))"
+_SHARED_FLAGS = f"(m.flags & ~{SEEN}) | coalesce(s.seen, 0)"
+_SHARED_MODSEQ = "max(m.modseq, coalesce(s.modseq, 0))"
+_SHARED = f"{_SHARED_FLAGS}, m.keywords, {_SHARED_MODSEQ}"
 _SHARED_JOIN = (
     " LEFT JOIN member_seen AS s ON s.folder_id = m.folder_id AND s.uid = m.uid AND s.person_id = ?3"
 )
+
+
+def flag_columns(*, shared: bool) -> tuple[str, str, str]:
+    """Flags, mod-sequence and join of the messages `m`, for the viewer `:person` of a folder `:folder`."""
+    if not shared:
+        return "m.flags", "m.modseq", ""
+    return _SHARED_FLAGS, _SHARED_MODSEQ, _SHARED_JOIN.replace("?3", ":person")
 
 
 def changes(db: apsw.Connection, folder_id: int, viewer: Viewer, since: int) -> Changes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from itertools import pairwise
 
 import apsw
 
 from mss_gateway.ports.mailboxes import Snapshot, Viewer
+from mss_gateway.protocol.imap.uidruns import Uids, uids_between
 
 from .messages import MARKED_UNSEEN, counters
 
@@ -35,19 +35,16 @@ def snapshot(db: apsw.Connection, folder_id: int, viewer: Viewer) -> Snapshot:
     return Snapshot(uids, uid_next, uid_validity, modseq, first, tuple(sorted(words)))
 
 
-def _uids(db: apsw.Connection, folder_id: int, uid_next: int, messages: int) -> array[int] | range:
+def _uids(db: apsw.Connection, folder_id: int, uid_next: int, messages: int) -> Uids:
     """The UIDs of a folder: all that were ever given, without those that are written down as expunged."""
     holes = uid_next - 1 - messages
     if not holes:
         return range(1, uid_next)
     if 0 < holes < messages:
-        gone = db.execute("SELECT uid FROM expunged WHERE folder_id = ? ORDER BY uid", (folder_id,))
-        marks = [0, *(row[0] for row in gone), uid_next]
-        if len(marks) == holes + 2:
-            uids = array("L")
-            for before, after in pairwise(marks):
-                uids.extend(range(before + 1, after))
-            return uids
+        rows = db.execute("SELECT uid FROM expunged WHERE folder_id = ? ORDER BY uid", (folder_id,))
+        gone = [row[0] for row in rows]
+        if len(gone) == holes:
+            return uids_between(gone, uid_next)
     rows = db.execute("SELECT uid FROM messages WHERE folder_id = ? ORDER BY uid", (folder_id,))
     return array("L", [row[0] for row in rows])
 
@@ -62,8 +59,6 @@ def _first_unseen(db: apsw.Connection, folder_id: int, viewer: Viewer) -> int:
             (folder_id, viewer.person_id, FIRST_UNSEEN_AMONG),
         )
     else:
-        rows = db.execute(
-            f"SELECT uid {MARKED_UNSEEN} ORDER BY uid LIMIT 1", (folder_id,)
-        )
+        rows = db.execute(f"SELECT uid {MARKED_UNSEEN} ORDER BY uid LIMIT 1", (folder_id,))
     row = rows.fetchone()
     return int(row[0]) if row is not None else 0

@@ -70,7 +70,9 @@ from . import queue as backlog
 from . import trace as timeline
 from .engine import Engine, News, Writer
 from .index import TextIndex
+from .lines import LineRows
 from .options import SqliteOptions
+from .remembered import Remembered
 from .store_access import AccessRows
 from .store_append import AppendRows
 from .store_index import TextRows
@@ -85,13 +87,23 @@ T = TypeVar("T")
 
 
 class SqliteStore(
-    AccessRows, NotesStore, ResyncRows, SearchRows, SortRows, AppendRows, TextRows, TakeoverStore, TreeRows
+    AccessRows,
+    LineRows,
+    NotesStore,
+    ResyncRows,
+    SearchRows,
+    SortRows,
+    AppendRows,
+    TextRows,
+    TakeoverStore,
+    TreeRows,
 ):
     """Implements `ports.store.Store` on one folder of files."""
 
     def __init__(self, options: SqliteOptions) -> None:
         self._engine = Engine(options)
         self._engine.after_commit = self._after_commit
+        self._remembered = Remembered(self._engine)
         self._index = TextIndex(self._engine)
         self._folder_listeners: list[FolderListener] = []
         self._tree_listeners = []
@@ -131,6 +143,8 @@ class SqliteStore(
         self._alert_listeners.append(listener)
 
     def _after_commit(self, news: News) -> None:
+        if news.directory or news.tree:
+            self._remembered.forget()
         for answer in self._opened_listeners if news.opened else ():
             answer()
         for send in self._outbox_listeners if news.queued else ():
@@ -294,7 +308,7 @@ class SqliteStore(
 
     async def box_by_id(self, box_id: int) -> BoxRow | None:
         """The box of an id."""
-        return await self._engine.read(lambda db: directory.box_by_id(db, box_id))
+        return await self._remembered.read(("box", box_id), lambda db: directory.box_by_id(db, box_id))
 
     async def boxes(self, types: Sequence[str] | None = None, limit: int = 10_000) -> list[BoxRow]:
         """Boxes by address."""
@@ -333,7 +347,7 @@ class SqliteStore(
 
     async def person(self, login: str) -> Person | None:
         """The person of a login."""
-        return await self._engine.read(lambda db: directory.person_by_login(db, login))
+        return await self._remembered.read(("person", login), lambda db: directory.person_by_login(db, login))
 
     async def persons(self, ids: Sequence[int]) -> list[Person]:
         """Persons of these ids."""
@@ -354,7 +368,8 @@ class SqliteStore(
         self, *, person_id: int | None = None, box_id: int | None = None
     ) -> list[Membership]:
         """Ties of a person or of a box."""
-        return await self._engine.read(lambda db: directory.memberships(db, person_id, box_id))
+        key = ("ties", person_id, box_id)
+        return list(await self._remembered.read(key, lambda db: directory.memberships(db, person_id, box_id)))
 
     async def add_certificate(self, box_id: int, dn_key: str, dn: str, trace: TraceLine) -> None:
         """Register a certificate for an APP box."""
@@ -384,7 +399,9 @@ class SqliteStore(
 
     async def folders(self, box_id: int) -> list[Folder]:
         """All folders of a box."""
-        return await self._engine.read(lambda db: folders.list_folders(db, box_id))
+        return list(
+            await self._remembered.read(("tree", box_id), lambda db: folders.list_folders(db, box_id))
+        )
 
     # --- messages
 

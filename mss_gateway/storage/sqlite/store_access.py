@@ -8,6 +8,7 @@ from mss_gateway.ports.records import TraceLine
 from . import access as rights
 from . import quotas
 from .engine import Engine, Writer
+from .remembered import Remembered
 from .trace import insert_trace
 
 
@@ -15,11 +16,14 @@ class AccessRows:
     """Implements `ports.access.Rights`; the store gives the engine."""
 
     _engine: Engine
+    _remembered: Remembered
 
     async def access(self, box_id: int, person_id: int) -> Access | None:
         """What a person may do in a box."""
         members = self._engine.options.member_rights
-        return await self._engine.read(lambda db: rights.access(db, box_id, person_id, members))
+        return await self._remembered.read(
+            ("access", box_id, person_id), lambda db: rights.access(db, box_id, person_id, members)
+        )
 
     async def grantees(self, folder_id: int) -> list[Grantee]:
         """The people of the folder's box."""

@@ -15,9 +15,8 @@ from .messages import uid_list
 
 def sort_rows(db: apsw.Connection, folder_id: int, uids: Sequence[int], *, envelopes: bool) -> list[SortRow]:
     """Rows of the ascending UIDs that exist; UIDs without a hole are read as one range. Raises `NoSuchFolder`."""
-    columns = "m.uid, m.internal_date, b.sent_at, b.size, b.subject_base" + (
-        ", b.envelope" if envelopes else ""
-    )
+    envelope = "b.envelope" if envelopes else "x''"
+    columns = f"m.uid, m.internal_date, b.sent_at, b.size, b.subject_base, {envelope}"
     if uids and uids[-1] - uids[0] == len(uids) - 1:
         found = db.execute(
             f"SELECT {columns} FROM messages AS m CROSS JOIN bodies AS b ON b.id = m.body_id"

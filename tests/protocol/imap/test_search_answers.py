@@ -15,8 +15,9 @@ from mss_gateway.protocol.imap.commands_search import (
 )
 from mss_gateway.protocol.imap.cursor import Cursor, Malformed
 from mss_gateway.protocol.imap.esearch import Results, changed, correlator, esearch, saved_part
+from mss_gateway.protocol.imap.fetchitems import Attribute
 from mss_gateway.protocol.imap.grammar_multisearch import cancel_update, multisearch
-from mss_gateway.protocol.imap.grammar_search import return_options, search
+from mss_gateway.protocol.imap.grammar_search import Returning, return_options, search
 from mss_gateway.protocol.imap.searchkeys import And, ArrivedFrom, ArrivedUntil, InUids, walk
 from mss_gateway.protocol.imap.sequence import SequenceSet
 from mss_gateway.protocol.imap.settling import by_number, keep_saved, runs, settle, shifting
@@ -27,7 +28,7 @@ HEAD = correlator(b"A2")
 
 def partial(text: bytes) -> Partial:
     """The window of a RETURN list."""
-    window = return_options(Cursor([b"(PARTIAL " + text + b")"]))[1]
+    window = return_options(Cursor([b"(PARTIAL " + text + b")"])).partial
     assert window is not None
     return window
 
@@ -88,9 +89,11 @@ def test_windows_that_are_none(text: bytes) -> None:
 
 def test_return_options() -> None:
     """Empty parentheses, and options that show nothing, mean ALL; SAVE alone does not."""
-    assert return_options(Cursor([b"()"])) == (frozenset({"ALL"}), None)
-    assert return_options(Cursor([b"(context update)"]))[0] == {"CONTEXT", "UPDATE", "ALL"}
-    assert return_options(Cursor([b"(SAVE)"]))[0] == {"SAVE"}
+    assert return_options(Cursor([b"()"])) == Returning(frozenset({"ALL"}))
+    assert return_options(Cursor([b"(context update)"])).options == {"CONTEXT", "UPDATE", "ALL"}
+    assert return_options(Cursor([b"(SAVE)"])).options == {"SAVE"}
+    with_items = return_options(Cursor([b"(UPDATE (UID FLAGS) COUNT)"]))
+    assert with_items == Returning(frozenset({"UPDATE", "COUNT"}), None, (Attribute.UID, Attribute.FLAGS))
 
 
 def settled(text: bytes, view: SequenceView) -> SequenceSet:

@@ -80,7 +80,9 @@ def test_base_subjects(subject: str, base: str, reply: bool) -> None:
     assert base_subject(base) == base
 
 
-def row(uid: int, header: str = "", date: float | None = None, arrived: float = 0.0, size: int = 1) -> SortRow:
+def row(
+    uid: int, header: str = "", date: float | None = None, arrived: float = 0.0, size: int = 1
+) -> SortRow:
     """What the store gives for a message."""
     raw = header.encode() + b"\r\n\r\n"
     subject = next((line[9:] for line in header.split("\r\n") if line.startswith("Subject: ")), "")
@@ -124,12 +126,14 @@ def test_keys_reverse_and_ties() -> None:
     assert order(rows, "DISPLAYTO") == [3, 5, 1, 4, 2]
 
 
-@given(st.lists(st.sampled_from(["a <b@c.example>", '"A\\"(" <x>', "g: b@c, d@e;", "(x) y@z", ",,", "é@é", '"'])))
+@given(
+    st.lists(st.sampled_from(["a <b@c.example>", '"A\\"(" <x>', "g: b@c, d@e;", "(x) y@z", ",,", "é@é", '"']))
+)
 def test_first_addresses_are_found_in_any_envelope(addresses: list[str]) -> None:
     """What `mail.imaptext` writes is read; many addresses never hide the fields after them."""
     many = ", ".join(addresses)
     rows = [
-        row(1, f"From: {many}\r\nTo: {many}\r\nCc: zz@b.example\r\nSubject: \"(\\"),
+        row(1, f'From: {many}\r\nTo: {many}\r\nCc: zz@b.example\r\nSubject: "(\\'),
         row(2, f"From: {many}\r\nSender: {many}\r\nCc: aa@b.example"),
     ]
     assert order(rows, "CC") == [2, 1]
@@ -138,7 +142,9 @@ def test_first_addresses_are_found_in_any_envelope(addresses: list[str]) -> None
 @settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.sampled_from([None, 1.0, 2.0]), st.sampled_from(["a", "B", "é", ""])), max_size=12),
-    st.lists(st.tuples(st.sampled_from([SortKey.DATE, SortKey.SUBJECT, SortKey.SIZE]), st.booleans()), min_size=1),
+    st.lists(
+        st.tuples(st.sampled_from([SortKey.DATE, SortKey.SUBJECT, SortKey.SIZE]), st.booleans()), min_size=1
+    ),
 )
 def test_an_order_is_a_stable_permutation(
     letters: list[tuple[float | None, str]], chosen: list[tuple[SortKey, bool]]
@@ -148,6 +154,6 @@ def test_an_order_is_a_stable_permutation(
     expected = list(rows)
     for key, reverse in reversed(chosen):
         single = key_maker([Criterion(key)])
-        expected.sort(key=lambda one: single(one)[:-1], reverse=reverse)  # noqa: B023
+        expected.sort(key=lambda one: single(one)[:-1], reverse=reverse)
     criteria = [Criterion(key, reverse) for key, reverse in chosen]
     assert sorted(rows, key=key_maker(criteria)) == expected

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.mail.subject import split_subject
+from mss_gateway.protocol.imap import threads as threading
 from mss_gateway.protocol.imap.collation import casemap
 from mss_gateway.protocol.imap.threads import (
     MAX_REFERENCES,
@@ -23,7 +24,9 @@ def letter(number: int, name: str = "", refers: str = "", subject: str = "", sen
     """A letter named and referring by single words."""
     own = f"<{name}@x>".encode() if name else None
     references = [f"<{word}@x>".encode() for word in refers.split()]
-    return Letter(number, sent or float(number), casemap(split_subject(subject)[0]), own, references, subject.encode())
+    return Letter(
+        number, sent or float(number), casemap(split_subject(subject)[0]), own, references, subject.encode()
+    )
 
 
 def threads(*letters: Letter) -> str:
@@ -83,10 +86,18 @@ def test_threads_of_one_subject_join() -> None:
     assert threads(*(letter(at, str(at), "", "bilan") for at in (1, 2, 3))) == "((1)(2)(3))"
     assert threads(letter(1, "a"), letter(2, "b", "", "Re:")) == "(1)(2)"
     assert (
-        threads(letter(1, "a", "g", "x"), letter(2, "b", "g", "x"), letter(3, "c", "", "Re: x"), letter(4, "d", "", "x"))
+        threads(
+            letter(1, "a", "g", "x"),
+            letter(2, "b", "g", "x"),
+            letter(3, "c", "", "Re: x"),
+            letter(4, "d", "", "x"),
+        )
         == "((1)(2)(3)(4))"
     )
-    assert threads(letter(1, "a", "", "Re: x"), letter(2, "b", "", "Re: x"), letter(3, "c", "", "x")) == "(3 (1)(2))"
+    assert (
+        threads(letter(1, "a", "", "Re: x"), letter(2, "b", "", "Re: x"), letter(3, "c", "", "x"))
+        == "(3 (1)(2))"
+    )
 
 
 def test_siblings_by_sent_date() -> None:
@@ -173,12 +184,24 @@ def test_a_conversation_is_told_as_it_went(drawn: list[tuple[int, bool, int]], c
         chains.append([] if parent is None else [*chains[parent], parent])
     places = list(range(len(drawn)))
     chance.shuffle(places)  # type: ignore[attr-defined]
-    letters = [letter(at + 1, f"m{at}", " ".join(f"m{one}" for one in chains[at]), sent=at + 1.0) for at in places]
+    letters = [
+        letter(at + 1, f"m{at}", " ".join(f"m{one}" for one in chains[at]), sent=at + 1.0) for at in places
+    ]
     tree = by_references(letters)
     assert [places[root] for root in tree.roots] == [0]
     for node, below in tree.children.items():
         assert [parents[places[child]] for child in below] == [places[node]] * len(below)
         assert [places[child] for child in below] == sorted(places[child] for child in below)
+
+
+@settings(max_examples=100)
+@given(LETTERS)
+def test_what_is_linked_at_once_is_whole_too(drawn: list[tuple[str, str, str, float]]) -> None:
+    """The linear way for hostile letters loses none and closes no loop either."""
+    letters = [letter(at, *one) for at, one in enumerate(drawn, 1)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading, "_STEPS", -1)
+        assert sorted(flattened(by_references(letters))) == list(range(len(letters)))
 
 
 def test_hostile_references_take_no_time() -> None:
