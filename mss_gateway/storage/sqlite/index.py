@@ -59,6 +59,7 @@ _PAUSE_BUSY = (
 _PAUSE_IDLE = 0.5
 _LONGEST_PAUSE = 5.0
 _LITTLE = 0.05
+_AFTER_FAULT = 1.5  # seconds until the store is asked again that could not answer
 _BOXES_KNOWN = 50_000  # folder ids whose box is remembered
 
 
@@ -192,7 +193,6 @@ class TextIndex:
                     await self._keep(box_id)
 
     async def _keep(self, box_id: int) -> None:
-        began = time.monotonic()
         try:
             await self._bring_up(box_id, pauses=True)
         except _BeginAnew:
@@ -204,8 +204,7 @@ class TextIndex:
             await self._give_up(box_id)
         except StoreError:
             self._due[box_id] = None
-            began -= 1.0
-        await self._pause(time.monotonic() - began)
+            await asyncio.sleep(_AFTER_FAULT)
 
     async def _give_up(self, box_id: int) -> None:
         self._boxes.discard(box_id)
