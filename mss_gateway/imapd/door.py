@@ -33,6 +33,7 @@ from mss_gateway.protocol.imap import commands as c
 from mss_gateway.protocol.imap import commands_metadata as m
 from mss_gateway.protocol.imap import commands_notify as n
 from mss_gateway.protocol.imap import commands_rights as r
+from mss_gateway.protocol.imap.commands_comparator import ChooseComparator
 from mss_gateway.protocol.imap.commands_resync import Unauthenticate
 from mss_gateway.protocol.imap.responses import greeting
 
@@ -40,6 +41,7 @@ from . import (
     accounts,
     acl,
     appending,
+    comparing,
     contexts,
     copying,
     fetch,
@@ -87,13 +89,14 @@ FAMILIES: dict[type, Family] = {
     c.Status: listing.status,
     c.Fetch: fetch.fetch,
     c.Store: flags.store,
-    c.Search: searching.search,
-    c.MultiSearch: multisearch.multisearch,
+    c.Search: comparing.by_comparator(searching.search),
+    c.MultiSearch: comparing.by_comparator(multisearch.multisearch),
     c.CancelUpdate: contexts.cancel_update,
-    c.Sort: sorting.sort,
-    c.Thread: threading.thread,
+    c.Sort: comparing.by_comparator(sorting.sort),
+    c.Thread: comparing.by_comparator(threading.thread),
     c.Copy: copying.copy,
     c.Move: copying.move,
+    ChooseComparator: comparing.choose,
     n.Notify: notify.notify,
     m.GetMetadata: metadata.get_metadata,
     m.SetMetadata: metadata.set_metadata,

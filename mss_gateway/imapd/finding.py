@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from mss_gateway.ports.mailboxes import Want
 from mss_gateway.protocol.imap.searchkeys import AmongUids, And, InUids, Not, Or, SearchKey
-from mss_gateway.protocol.imap.settling import narrowed, settle
+from mss_gateway.protocol.imap.settling import narrowed, settle, sieve
 
 from .indexed import look_up
 from .progress import Progress
@@ -93,7 +93,8 @@ class _Search:
         self._spared.clear()
         refined = narrowed(key)
         if self._readings(refined) > READINGS:
-            return await self.reader.scan(key, universe)
+            sets = sieve(key)
+            return await self.reader.scan(key, await self._where(sets, universe))
         return await self._where(refined, universe)
 
     def _told(self, key: SearchKey) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from mss_gateway.mail.searchtext import fold
 from mss_gateway.ports.mailboxes import Mailboxes
 from mss_gateway.ports.textsearch import BODY, TEXT
+from mss_gateway.protocol.imap.casemapped import folded_part
 from mss_gateway.protocol.imap.matching import fold_needle, loose
 from mss_gateway.protocol.imap.searchkeys import (
     AmongUids,
@@ -63,14 +64,16 @@ async def look_up(mailboxes: Mailboxes, folder_id: int, key: SearchKey) -> Index
 async def _exact(
     mailboxes: Mailboxes, folder_id: int, leaf: HeaderHas | BodyHas | TextHas, found: Indexed
 ) -> SearchKey:
-    needle = fold_needle(leaf.text)
+    needle = folded_part(leaf.text) if leaf.accents else fold_needle(leaf.text)
     if not needle:
-        return leaf if isinstance(leaf, HeaderHas) else And(())
+        return leaf if leaf.accents or isinstance(leaf, HeaderHas) else And(())
     name = leaf.field if isinstance(leaf, HeaderHas) else BODY if isinstance(leaf, BodyHas) else TEXT
     hits = await mailboxes.find_text(folder_id, name, needle)
     found.decided = min(found.decided, hits.decided)
     found.undecided |= hits.undecided
-    return AmongUids(hits.uids)
+    known = AmongUids(hits.uids)
+    # Without accents the index finds more: which of that is meant, reading tells.
+    return And((known, leaf)) if leaf.accents else known
 
 
 async def _fuzzy(

@@ -21,7 +21,7 @@ from mss_gateway.protocol.imap.matching import (
 from mss_gateway.protocol.imap.searchkeys import SearchKey
 
 from .fartext import FarText
-from .plaintext import readable_text
+from .plaintext import readable_text, unfolded_texts
 from .progress import Progress
 from .session import Selected, Session
 
@@ -68,6 +68,10 @@ class Found:
     def texts(self) -> str:
         """The text parts, decoded and folded."""
         return readable_text(self.row, self.body)
+
+    def unfolded(self) -> Iterator[str]:
+        """The same, as written."""
+        return unfolded_texts(self.row, self.body)
 
     def email_id(self) -> str:
         """EMAILID."""

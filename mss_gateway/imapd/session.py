@@ -17,6 +17,7 @@ from mss_gateway.ports.mailboxes import Folder, Mailboxes, Viewer
 from mss_gateway.ports.records import BoxRow
 from mss_gateway.ports.tree import TreeAct, TreeEvent
 from mss_gateway.protocol.imap import Ending, ImapServer, responses
+from mss_gateway.protocol.imap.comparators import DEFAULT, Comparator
 from mss_gateway.protocol.imap.fetchitems import FetchItem
 from mss_gateway.protocol.imap.tracker import SequenceView
 from mss_gateway.rules.exchange import SHARED_TYPES
@@ -98,6 +99,7 @@ class Session:
         self.qresync = False  # expunges are told as VANISHED (RFC 7162)
         self.uidonly = False  # no message number is sent or taken (RFC 9586)
         self.rev2 = False
+        self.comparator: Comparator = DEFAULT  # what texts are searched by (RFC 5255)
         self.followers: list[Follower] = []
         self.forerunners: list[Follower] = []  # hear of expunges before the client, by numbers that hold
         self.contexts: list[Context] = []  # live searches of the folder in hand (RFC 5267)
@@ -182,6 +184,7 @@ class Session:
         self.listen(None)
         self.principal = None
         self.condstore = self.qresync = self.uidonly = self.rev2 = False
+        self.comparator = DEFAULT
         self.mechanism = ""
         self.access.clear()
         self.access_generation = -1

@@ -11,7 +11,7 @@ from .htmltext import html_to_text
 from .message import MAX_HEADER, Header
 from .mime import Typed, decoded_parameter, parse_content_type, parse_disposition
 from .parttable import PartRow, load_parts
-from .searchtext import SEPARATOR, fold, fold_header, folded_lines
+from .searchtext import SEPARATOR, fold, folded_lines, header_lines
 from .spans import Octets
 from .structure import LEAF, MESSAGE
 from .transfer import decode_transfer
@@ -44,6 +44,11 @@ def fold_body(header: bytes, structure: bytes, text: bytes | Octets) -> str:
     """The text parts and attachment names of a message, folded, with `SEPARATOR` between them."""
     found = [fold(raw) for raw, _ in _texts(header, structure, text, len(text))]
     return SEPARATOR.join(filter(None, found))
+
+
+def plain_texts(header: bytes, structure: bytes, text: bytes | Octets) -> Iterator[str]:
+    """The same, one after the other as they are written."""
+    return (raw for raw, _ in _texts(header, structure, text, len(text)))
 
 
 def index_text(header: bytes, structure: bytes, text: bytes | Octets, cap: int) -> IndexText:
@@ -94,7 +99,7 @@ def _texts(header: bytes, structure: bytes, text: bytes | Octets, most: int) -> 
         if len(head) > MAX_HEADER:
             continue
         if index and rows[index - 1].kind == MESSAGE:
-            yield from ((line, False) for line in fold_header(head).split(SEPARATOR))
+            yield from ((f"{name}: {value.strip()}", False) for name, value in header_lines(head))
         if part.kind == LEAF:
             yield from _leaf(Header(head), part, text, most)
 

@@ -77,8 +77,11 @@ def fold_header(header: bytes) -> str:
     return SEPARATOR.join([f"{name}: {value}" for name, value in folded_lines(header)])
 
 
+def header_lines(header: bytes) -> list[tuple[str, str]]:
+    """Every field in order: its name in lower case, its value as text."""
+    return [(name.decode("ascii").lower(), header_text(value)) for name, value in _FIELD.findall(header)]
+
+
 def folded_lines(header: bytes) -> list[tuple[str, str]]:
     """Every field in order: its name in lower case, its folded value."""
-    return [
-        (name.decode("ascii").lower(), fold(header_text(value))) for name, value in _FIELD.findall(header)
-    ]
+    return [(name, fold(text)) for name, text in header_lines(header)]

@@ -115,6 +115,7 @@ def test_every_announced_capability_works(door: Served, box: Imap) -> None:
         "CONTEXT=SEARCH": "SEARCH RETURN (CONTEXT) ALL",
         "MULTISEARCH": "ESEARCH IN (personal) ALL",
         "SEARCH=FUZZY": "SEARCH FUZZY TEXT x",
+        "I18NLEVEL=2": "COMPARATOR default",
         "SORT": "SORT (REVERSE DATE SUBJECT) UTF-8 ALL",
         "SORT=DISPLAY": "UID SORT (DISPLAYFROM DISPLAYTO) UTF-8 ALL",
         "ESORT": "SORT RETURN (MIN MAX COUNT) (ARRIVAL) UTF-8 ALL",

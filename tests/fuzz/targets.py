@@ -17,13 +17,14 @@ from mss_gateway.mail.transfer import decode_transfer
 from mss_gateway.protocol.imap import ImapOptions, ImapServer, State
 from mss_gateway.protocol.imap.collation import casemap
 from mss_gateway.protocol.imap.commands_sort import Criterion, SortKey
+from mss_gateway.protocol.imap.comparators import Comparator, compared
 from mss_gateway.protocol.imap.cursor import Cursor, Malformed
 from mss_gateway.protocol.imap.grammar import check_state, parse, split_head
 from mss_gateway.protocol.imap.grammar_search import search_program
 from mss_gateway.protocol.imap.headeronly import HeaderOnly
 from mss_gateway.protocol.imap.matching import compile_search
 from mss_gateway.protocol.imap.searchkeys import Not, Older, Younger, walk
-from mss_gateway.protocol.imap.settling import narrowed, settle
+from mss_gateway.protocol.imap.settling import narrowed, settle, sieve
 from mss_gateway.protocol.imap.sorting import SortRow, key_maker
 from mss_gateway.protocol.imap.threads import Letter, by_references, by_subject, identify, thread_line
 from mss_gateway.protocol.imap.tracker import SequenceView
@@ -126,6 +127,12 @@ def search(data: bytes) -> Hashable:
         assert direct is not turned, "NOT turns the answer round"
         found.append(direct)
     assert len(set(found)) == 1, "settling changes no answer"
+    sifted = compile_search(sieve(settled), **message_view)(message)  # type: ignore[arg-type]
+    assert sifted or not found[0], "a sieve keeps what is found"
+    mapped = compared(settled, Comparator.CASEMAP)
+    direct = compile_search(mapped, **message_view)(message)  # type: ignore[arg-type]
+    turned = compile_search(Not(mapped), **message_view)(message)  # type: ignore[arg-type]
+    assert direct is not turned, "NOT turns the answer round"
     return (found[0], *sorted({type(node).__name__ for node in walk(key)}))
 
 

@@ -174,3 +174,20 @@ def test_imapclient_reads_quota_and_gives_rights(served: Served) -> None:
             member.append("INBOX", data)
         member.select_folder("INBOX", readonly=True)
         assert member.fetch([1], ["BODY.PEEK[]"])[1][b"BODY[]"] == data
+
+
+@pytest.mark.req("IMP-1")
+def test_imapclient_sorts_and_threads(served: Served, client: imapclient.IMAPClient) -> None:
+    """SORT by subject, reversed date and size; a conversation is one thread, whatever its order in the folder."""
+    address = served.account("PER").address
+    question, asked = letter(address, address, "Question sur le dossier")
+    _, other = letter(address, address, "Autre sujet", "Plus long.\r\n" * 20)
+    _, answer = letter(address, address, "Re: Question sur le dossier", "Oui.\r\n" * 5)
+    answer = answer.replace(b"MIME-Version", b"References: " + question.encode() + b"\r\nMIME-Version")
+    for data in (answer, other, asked):
+        client.append("Archive", data)
+    client.select_folder("Archive", readonly=True)
+    assert client.sort("SUBJECT") == [2, 1, 3]
+    assert client.sort(["REVERSE SIZE"], ["NOT", "DELETED"]) == [2, 1, 3]
+    assert client.sort("ARRIVAL", ["SUBJECT", "dossier"]) == [1, 3]
+    assert client.thread("REFERENCES") == ((2,), (3, 1))

@@ -8,7 +8,7 @@ import imapclient
 import pytest
 
 from mss_gateway.dev.handout import Account
-from tests.journeys.test_mbsync import submit
+from tests.support.clients import submit
 from tests.support.journeys import HOST, letter, trusting
 from tests.support.process import GatewayProcess
 
@@ -87,7 +87,7 @@ def test_idle_tells_of_new_mail(gateway: GatewayProcess, client: imapclient.IMAP
     doctor = gateway.handout.account("PER")
     before = client.select_folder("INBOX")[b"EXISTS"]
     client.idle()
-    submit(gateway, letter(gateway.handout.app.address, doctor.address)[1], doctor.address)
+    submit(gateway.handout, letter(gateway.handout.app.address, doctor.address)[1], doctor.address)
     seen = client.idle_check(timeout=10)
     client.idle_done()
     assert (before + 1, b"EXISTS") in seen
@@ -98,7 +98,7 @@ def test_each_member_has_their_own_seen(gateway: GatewayProcess) -> None:
     """What one member of an ORG mailbox has read is still new to the other; an answer mark is shared."""
     members = [account for account in gateway.handout.accounts if account.type == "ORG"]
     message_id, data = letter(gateway.handout.app.address, members[0].address)
-    submit(gateway, data, members[0].address)
+    submit(gateway.handout, data, members[0].address)
     with opened(gateway, members[0]) as first, opened(gateway, members[1]) as second:
         for one in (first, second):
             one.select_folder("INBOX")

@@ -77,16 +77,21 @@ def deliver(served: Served, account: Account, subject: str, text: str = ACCENTS)
     handout = served.handout
     _, data = letter(handout.app.address, account.address, subject, text)
     before = {one.uid for one in contents(served, account)}
+    submit(handout, data, account.address)
+    found = awaited(lambda: [one for one in contents(served, account) if one.uid not in before])
+    assert found[0].octets.endswith(data)
+    return found[0].octets
+
+
+def submit(handout: Handout, data: bytes, recipient: str) -> None:
+    """A message from the software's mailbox by its certificate."""
     context = verifying(handout)
     context.load_cert_chain(handout.app.cert, handout.app.key)
     with smtplib.SMTP(NAME, handout.ports.submission, timeout=20) as smtp:
         smtp.starttls(context=context)
         smtp.ehlo("logiciel.example")
         smtp.auth("EXTERNAL", lambda _=None: handout.app.address)
-        smtp.sendmail(handout.app.address, [account.address], data)
-    found = awaited(lambda: [one for one in contents(served, account) if one.uid not in before])
-    assert found[0].octets.endswith(data)
-    return found[0].octets
+        smtp.sendmail(handout.app.address, [recipient], data)
 
 
 def append(served: Served, account: Account, folder: str, octets: bytes, flags: str = "") -> None:

@@ -15,6 +15,7 @@ from mss_gateway.base.secret import Secret
 from .commands_append import Append as Append
 from .commands_append import Compress as Compress
 from .commands_append import Replace as Replace
+from .commands_comparator import ChooseComparator
 from .commands_metadata import GetMetadata, SetMetadata
 from .commands_notify import Notify
 from .commands_resync import Unauthenticate
@@ -314,6 +315,7 @@ Command = (
     | Move
     | GetMetadata
     | SetMetadata
+    | ChooseComparator
     | Notify
     | GetAcl
     | SetAcl

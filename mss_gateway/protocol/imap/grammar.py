@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from . import (
     grammar_append,
+    grammar_comparator,
     grammar_fetch,
     grammar_mailbox,
     grammar_metadata,
@@ -84,6 +85,7 @@ _VERBS: dict[str, tuple[frozenset[State], _Parse]] = {
     "GETQUOTAROOT": (_AFTER, grammar_rights.get_quota_root),
     "IDLE": (_AFTER, lambda cursor: Idle()),
     "NOTIFY": (_AFTER, grammar_notify.notify),
+    "COMPARATOR": (_AFTER, grammar_comparator.comparator),
     "COMPRESS": (_AFTER, grammar_append.compress),
     "CHECK": (_SELECTED, lambda cursor: Check()),
     "CLOSE": (_SELECTED, lambda cursor: Close()),

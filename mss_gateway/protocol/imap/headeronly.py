@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from mss_gateway.mail.dates import parse_date
@@ -74,6 +75,10 @@ class HeaderOnly:
     def texts(self) -> str:
         """Not known."""
         return ""
+
+    def unfolded(self) -> Iterator[str]:
+        """Not known."""
+        return iter(())
 
     def email_id(self) -> str:
         """Not known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -11,6 +11,7 @@ from typing import Protocol
 
 from mss_gateway.mail.searchtext import SEPARATOR, fold, fold_header, header_text
 
+from .casemapped import Mapped, contains
 from .headeronly import field_values
 from .searchkeys import (
     AmongUids,
@@ -72,6 +73,9 @@ class Candidate(Protocol):
 
     def texts(self) -> str:
         """The text parts of the body and the names of attachments, folded (`mail.searchtext`)."""
+
+    def unfolded(self) -> Iterator[str]:
+        """What `texts` has, as it is written; only asked for by keys with `accents`."""
 
     def email_id(self) -> str:
         """EMAILID (RFC 8474)."""
@@ -239,6 +243,8 @@ def _leaf(key: SearchKey, context: _Context) -> Match:
             return _valued(key)
         case Arrived() | ArrivedFrom() | ArrivedUntil() | SavedOn() | SentOn():
             return _dated(key)
+        case HeaderHas(accents=True) | BodyHas(accents=True) | TextHas(accents=True):
+            return contains(key, context.mapped)
         case HeaderHas():
             return _header_has(key, context.folded)
         case _:
@@ -337,6 +343,7 @@ class _Context:
     last_uid: int
     saved: frozenset[int]
     folded: _Folded
+    mapped: Mapped
 
 
 def compile_search(
@@ -347,7 +354,7 @@ def compile_search(
     `last_number` and `last_uid` are what `*` means, `saved` what `$` means (UIDs). Hold one message
     after another against it; nothing is kept but the folded texts of the last one.
     """
-    return _compile(key, _Context(last_number, last_uid, saved, _Folded()))
+    return _compile(key, _Context(last_number, last_uid, saved, _Folded(), Mapped()))
 
 
 def _compile(key: SearchKey, context: _Context) -> Match:

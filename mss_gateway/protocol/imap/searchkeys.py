@@ -63,10 +63,14 @@ class InUids:
 
 @dataclass(frozen=True, slots=True)
 class HeaderHas:
-    """A header field (lower-case `field`) contains `text`; an empty text asks whether the field is there."""
+    """A header field (lower-case `field`) contains `text`; an empty text asks whether the field is there.
+
+    With `accents` texts are compared by i;unicode-casemap, else folded (`comparators`); so in the next two.
+    """
 
     field: str
     text: str
+    accents: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class BodyHas:
     """The body contains `text`."""
 
     text: str
+    accents: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class TextHas:
     """The header or the body contains `text`."""
 
     text: str
+    accents: bool = False
 
 
 TEXTS = (HeaderHas, BodyHas, TextHas)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from .searchkeys import (
     TEXTS,
+    AmongUids,
     And,
     ArrivedFrom,
     ArrivedUntil,
@@ -99,6 +100,20 @@ def narrowed(key: SearchKey) -> SearchKey:
                 return And((SentBetween(start - _DAY, start + 2 * _DAY), node))
 
     return rewrite(key, leaf)
+
+
+def sieve(key: SearchKey) -> SearchKey:
+    """What the sets of UIDs in a settled search tell alone: it holds wherever the search does, and costs nothing."""
+    match key:
+        case InUids() | AmongUids():
+            return key
+        case And(keys):
+            return And(tuple([found for found in map(sieve, keys) if found != And(())]))
+        case Or(left, right):
+            first, second = sieve(left), sieve(right)
+            return And(()) if And(()) in (first, second) else Or(first, second)
+        case _:
+            return And(())
 
 
 def runs(uids: Iterable[int]) -> SequenceSet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -57,6 +58,11 @@ class Message:
         """The decoded body."""
         self.read.append("text")
         return fold("Hémoglobine : 14 g/dL")
+
+    def unfolded(self) -> Iterator[str]:
+        """The body as written, which only i;unicode-casemap asks for."""
+        self.read.append("unfolded")
+        return iter(("Hémoglobine : 14 g/dL",))
 
     def email_id(self) -> str:
         """An identifier."""

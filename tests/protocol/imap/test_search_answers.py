@@ -18,9 +18,20 @@ from mss_gateway.protocol.imap.esearch import Results, changed, correlator, esea
 from mss_gateway.protocol.imap.fetchitems import Attribute
 from mss_gateway.protocol.imap.grammar_multisearch import cancel_update, multisearch
 from mss_gateway.protocol.imap.grammar_search import Returning, return_options, search
-from mss_gateway.protocol.imap.searchkeys import And, ArrivedFrom, ArrivedUntil, InUids, walk
+from mss_gateway.protocol.imap.searchkeys import (
+    AmongUids,
+    And,
+    ArrivedFrom,
+    ArrivedUntil,
+    BodyHas,
+    InUids,
+    Not,
+    Or,
+    SearchKey,
+    walk,
+)
 from mss_gateway.protocol.imap.sequence import SequenceSet
-from mss_gateway.protocol.imap.settling import by_number, keep_saved, runs, settle, shifting
+from mss_gateway.protocol.imap.settling import by_number, keep_saved, runs, settle, shifting, sieve
 from mss_gateway.protocol.imap.tracker import SequenceView
 
 HEAD = correlator(b"A2")
@@ -115,6 +126,26 @@ def test_numbers_become_uids() -> None:
     assert settled(b"UID 50:*", view).ranges == ((40, 40),)
     assert settled(b"1:*", SequenceView()).ranges == ()
     assert runs([]).ranges == ()
+
+
+_ONE, _OTHER, _TEXT = AmongUids(frozenset({1})), InUids(SequenceSet(((2, 3),))), BodyHas("x")
+
+
+@pytest.mark.parametrize(
+    ("key", "left"),
+    [
+        (_TEXT, And(())),
+        (And((_ONE, _TEXT)), And((_ONE,))),
+        (And((And((_ONE, _TEXT)), And((_OTHER, _TEXT)))), And((And((_ONE,)), And((_OTHER,))))),
+        (Or(And((_ONE, _TEXT)), _OTHER), Or(And((_ONE,)), _OTHER)),
+        (Or(_TEXT, _OTHER), And(())),
+        (Not(And((_ONE, _TEXT))), And(())),
+        (And((Not(_ONE), Or(_ONE, And((_TEXT, _TEXT))))), And(())),
+    ],
+)
+def test_what_sets_alone_tell(key: SearchKey, left: SearchKey) -> None:
+    """Never less than the search finds; nothing from below a NOT."""
+    assert sieve(key) == left
 
 
 def test_intervals_become_moments_and_what_may_change_by_itself() -> None:
