@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import typer
 from rich.markup import escape
 
+from mss_gateway.ops.operation import CONFLICT, NOT_FOUND, UNAVAILABLE
 from mss_gateway.rules.ins import mask_text
 
 from .importing import Ask, advancing, asking
@@ -70,10 +71,10 @@ def _prepare(work: Export) -> None:
         known = (work.into / MARK).read_text() if (work.into / MARK).exists() else ""
         if known != mark and any(work.into.iterdir()):
             sentence = f"{work.into} is not empty and not an earlier export of this mailbox as {work.form}"
-            fail(mask_text(sentence), 4, reason="folder-taken", as_json=work.as_json)
+            fail(mask_text(sentence), CONFLICT, reason="folder-taken", as_json=work.as_json)
         (work.into / MARK).write_text(mark)
     except OSError as error:
-        fail(mask_text(str(error)), 6, reason="unavailable", as_json=work.as_json)
+        fail(mask_text(str(error)), UNAVAILABLE, reason="unavailable", as_json=work.as_json)
 
 
 def _chosen(folders: list[dict[str, Any]], work: Export) -> list[dict[str, Any]]:
@@ -81,7 +82,7 @@ def _chosen(folders: list[dict[str, Any]], work: Export) -> list[dict[str, Any]]
     for name in work.folders:
         if name not in names:
             sentence = f"There is no folder {name}; it has: {', '.join(sorted(names))}"
-            fail(mask_text(sentence), 3, reason="unknown-folder", as_json=work.as_json)
+            fail(mask_text(sentence), NOT_FOUND, reason="unknown-folder", as_json=work.as_json)
     return [one for one in folders if not work.folders or one["name"] in work.folders]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mss_gateway.ops.operation import PASSWORD_VARIABLE
+from mss_gateway.ops.operation import PASSWORD_VARIABLE, USAGE
 
 from .call import DEFAULT_CONFIG, AsJson, Config
 from .output import fail
@@ -61,11 +61,14 @@ def import_(
     from .takeover_source import parse_place
 
     if password not in (None, "-"):
-        fail("A password on the command line is seen by others: --password - reads it from standard input", 2)
+        fail(
+            "A password on the command line is seen by others: --password - reads it from standard input",
+            USAGE,
+        )
     try:
         place = parse_place(from_, user, _password(password), ca)
     except ValueError as error:
-        fail(str(error), 2, reason="from", as_json=json)
+        fail(str(error), USAGE, reason="from", as_json=json)
     run_takeover(place, Wanted(address, tuple(folder or ()), into, dry_run, json), config)
 
 
@@ -87,5 +90,5 @@ def export(
     from .extract import Export, run_export
 
     if format_ not in ("maildir", "mbox"):
-        fail(f"--format is maildir or mbox, not {format_}", 2, reason="format", as_json=json)
+        fail(f"--format is maildir or mbox, not {format_}", USAGE, reason="format", as_json=json)
     run_export(Export(address, to, format_, tuple(folder or ()), json), config)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import typer
 from rich.markup import escape
 
+from mss_gateway.ops.operation import UNAVAILABLE
 from mss_gateway.ops.takeover import PIECE
 from mss_gateway.rules.ins import mask_text
 
@@ -23,7 +24,6 @@ TRIES = 3
 """Connections in a row that end without one message more before the command gives up."""
 
 WAIT = 2.0  # seconds before the next connection
-UNAVAILABLE = 6
 
 
 @dataclass(slots=True)

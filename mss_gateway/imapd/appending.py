@@ -21,6 +21,7 @@ from mss_gateway.rules.exchange import EXCHANGES
 
 from .catenate import send_url
 from .copying import TRYCREATE
+from .limits import check_limit
 from .names import find
 from .numbers import check_uids
 from .rights import require, require_here, rights_of
@@ -134,9 +135,7 @@ async def _finish(session: Session, appending: Appending) -> None:
     when = head.internal_date if head.internal_date is not None else time.time()
     # What is replaced must not be found as the same message already there.
     once = appending.folder.name == EXCHANGES and not appending.replaced
-    limit = session.parts.options.message_limit
-    if limit and len(appending.messages) >= limit:
-        raise CommandFailed("Too many messages for one APPEND", b"MESSAGELIMIT %d" % limit)
+    check_limit(session, len(appending.messages) + 1)
     flags = permitted(appending.rights, head.flags)  # the others are left out (RFC 4314 section 4)
     appending.messages.append(NewAppend(body, flags, when, once=once))
 

@@ -58,7 +58,7 @@ from . import (
     sorting,
     threading,
 )
-from .rights import still_reads
+from .rights import still_admitted
 from .session import CommandFailed, Parts, Session
 
 Family = Callable[[Session, Request], Awaitable[None]]
@@ -265,8 +265,7 @@ class Connection:
             self._core.tagged(ending, text, code=code)
 
     async def _handle(self, event: object) -> None:
-        if not (await self._session.admitted() and await still_reads(self._session)):
-            self._core.bye("your access to a mailbox has changed, log in again")
+        if not await still_admitted(self._session):
             return
         match event:
             case Request(_, command):

@@ -163,10 +163,8 @@ async def _send_bodies(
     session: Session, selected: Selected, rows: list[MessageRow], items: tuple[FetchItem, ...]
 ) -> None:
     """Answer messages whose bodies are asked; texts that are small come in one hop."""
-    for row in rows:
-        sections.check_encodings(
-            row, items
-        )  # before anything is marked or sent: a NO inside of a line would break it
+    for row in rows:  # before anything is marked or sent: a NO inside of a line would break it
+        sections.check_encodings(row, items)
     rows, seen = await _mark_seen(session, selected, rows, items)
     texts: dict[int, bytes] = {}
     needed = any(sections.needs_text(item) for item in items)

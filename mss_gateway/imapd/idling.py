@@ -8,7 +8,7 @@ from mss_gateway.protocol.imap import Ending, IdleDone
 
 from .metadata import tell_changes
 from .notify import tell
-from .rights import still_reads
+from .rights import still_admitted
 from .session import Session
 from .sync import sync
 
@@ -33,8 +33,7 @@ async def wait(session: Session, deadline: float, *, idle: bool) -> None:
         )
 
     while True:
-        if not (await session.admitted() and await still_reads(session)):
-            session.core.bye("your access to a mailbox has changed, log in again")
+        if not await still_admitted(session):
             return
         await _tell(session, idle=idle)
         await session.flush()

@@ -22,7 +22,6 @@ from mss_gateway.protocol.imap.searchkeys import (
 )
 
 LOOKUPS = 64  # texts of one search that the index is asked for; with more of them, messages are read
-MIDDLING = 50  # relevancy of a message that matched and that the index has not scored
 
 
 @dataclass(slots=True)

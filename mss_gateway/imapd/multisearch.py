@@ -15,9 +15,8 @@ from . import contexts
 from .finding import find_scored
 from .limits import capped, finish
 from .listing import Visible, everything
-from .numbers import UIDREQUIRED
 from .progress import Progress
-from .searching import SHOWN, results_of, searched
+from .searching import SHOWN, check_numbers, results_of, searched
 from .session import CommandFailed, Selected, Session
 from .sources import chooser
 from .sync import sync
@@ -58,8 +57,7 @@ def _check(session: Session, request: Request, sources: set[Source]) -> None:
         if "SAVE" in command.returns:
             session.folder.view.save(())  # RFC 5182 section 2.1
         raise CommandFailed(*command.refusal)
-    if session.uidonly and by_number(command.key):
-        raise CommandFailed("Messages have no numbers here, use UID keys", UIDREQUIRED, Ending.BAD)
+    check_numbers(session, command.key)
     if "UPDATE" in command.returns:
         contexts.check_tag(session, request.tag)
 

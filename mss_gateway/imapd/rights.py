@@ -49,6 +49,14 @@ def trace_line(session: Session, event: str, box: BoxRow, **detail: str) -> Trac
     return TraceLine(time.time(), event, "", box_id=box.id, actor=session.who.login, detail=detail)
 
 
+async def still_admitted(session: Session) -> bool:
+    """Whether the one logged in may go on, here and in the folder in hand; says BYE when not (BAL-5)."""
+    if await session.admitted() and await still_reads(session):
+        return True
+    session.core.bye("your access to a mailbox has changed, log in again")
+    return False
+
+
 async def still_reads(session: Session) -> bool:
     """Whether the folder in hand may still be read; tells the client when other rights in it have changed.
 

@@ -14,11 +14,10 @@ from mss_gateway.protocol.imap.settling import by_number, settle
 from mss_gateway.protocol.imap.tracker import SequenceView
 
 from . import contexts
-from .finding import Matches, find, find_scored, find_uids
+from .finding import Matches, find_scored
 from .limits import capped, finish
 from .numbers import UIDREQUIRED, check_uids
 from .progress import Progress
-from .reading import Found
 from .session import CommandFailed, Selected, Session
 from .sync import sync
 
@@ -61,10 +60,15 @@ def check_search(session: Session, command: Search) -> None:
     if command.refusal is not None:
         raise CommandFailed(*command.refusal)
     check_uids(session, uid=command.uid)
-    if session.uidonly and by_number(command.key):
-        raise CommandFailed("Messages have no numbers here, use UID keys", UIDREQUIRED, Ending.BAD)
+    check_numbers(session, command.key)
     if uses_modseq(command.key):
         session.use_modseq()
+
+
+def check_numbers(session: Session, key: SearchKey) -> None:
+    """Raise `CommandFailed` BAD [UIDREQUIRED] for keys by message number under UIDONLY (RFC 9586)."""
+    if session.uidonly and by_number(key):
+        raise CommandFailed("Messages have no numbers here, use UID keys", UIDREQUIRED, Ending.BAD)
 
 
 def answer(session: Session, tag: bytes, command: Search, results: Results) -> None:
@@ -130,6 +134,3 @@ async def _modseqs(session: Session, selected: Selected, uids: list[int]) -> lis
         )
         found.update({row.uid: row.modseq for row in rows})
     return [found.get(uid, 0) for uid in uids]
-
-
-__all__ = ["Found", "Matches", "find", "find_scored", "find_uids", "search"]

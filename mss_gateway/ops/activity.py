@@ -9,7 +9,7 @@ from mss_gateway.ports.annotations import Activity, Done
 from mss_gateway.rules.exchange import SHARED_TYPES
 
 from .boxes import BoxOperations, Provisioning
-from .operation import CONFLICT, USAGE, Arguments, Operation, OperationRefused, Result, text
+from .operation import CONFLICT, USAGE, Arguments, Operation, OperationRefused, Result, limit_of, text
 
 LIMIT = 200
 """Acts that are shown when nothing else is asked for."""
@@ -38,7 +38,7 @@ class ActivityOperations:
                 "not-shared",
                 CONFLICT,
             )
-        limit = _limit(arguments)
+        limit = limit_of(arguments, LIMIT, MAX_LIMIT)
         done = await self._activity.box_activity(
             row.id,
             since=_since(text(arguments, "since", "")),
@@ -80,10 +80,3 @@ def _message_id(value: str) -> str | None:
     # A terminal may send octets that are no text; brackets may be left out.
     octets = value.encode("utf-8", "replace").strip()
     return read_message_id(octets if octets.startswith(b"<") else b"<%b>" % octets)
-
-
-def _limit(arguments: Arguments) -> int:
-    value = arguments.get("limit", LIMIT)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_LIMIT:
-        raise OperationRefused(f"The limit is a number from 1 to {MAX_LIMIT}", "bad-argument", USAGE)
-    return value

@@ -59,6 +59,14 @@ def number(arguments: Arguments, name: str, default: int | None = None) -> int:
     return value
 
 
+def limit_of(arguments: Arguments, default: int, most: int) -> int:
+    """The argument `limit`: how many rows are wanted, from 1 to `most`; raises `OperationRefused`."""
+    value = arguments.get("limit", default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise OperationRefused(f"The limit is a number from 1 to {most}", "bad-argument", USAGE)
+    return value
+
+
 def flag(arguments: Arguments, name: str) -> bool:
     """A yes or no, no when absent."""
     return bool(arguments.get(name, False))

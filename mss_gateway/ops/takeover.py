@@ -81,7 +81,7 @@ class TakeoverOperations:
             self._uploads[name] = self._new_spool()
         spool = self._uploads.get(name)
         if spool is None:
-            raise OperationRefused("The message was begun too long ago: start again", "no-upload", CONFLICT)
+            raise _no_upload()
         await spool.add(_octets(arguments))
         return {"upload": name}
 
@@ -160,9 +160,7 @@ class TakeoverOperations:
         if upload is not None:
             found = self._uploads.pop(str(upload), None)
             if found is None:
-                raise OperationRefused(
-                    "The message was begun too long ago: start again", "no-upload", CONFLICT
-                )
+                raise _no_upload()
             return found
         spool = self._new_spool()
         await spool.add(_octets(one))
@@ -190,6 +188,10 @@ class TakeoverOperations:
             digest.update(data)
             at += len(data)
         return digest.hexdigest()
+
+
+def _no_upload() -> OperationRefused:
+    return OperationRefused("The message was begun too long ago: start again", "no-upload", CONFLICT)
 
 
 def _origin(arguments: Arguments, box: BoxRow) -> Origin:

@@ -14,7 +14,7 @@ from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.meanings import meaning
 from mss_gateway.rules.telling import told, words
 
-from .operation import NOT_FOUND, USAGE, Arguments, Operation, OperationRefused, Result, text
+from .operation import NOT_FOUND, USAGE, Arguments, Operation, OperationRefused, Result, limit_of, text
 
 LIMIT = 200
 """Lines that are shown when nothing else is asked for."""
@@ -45,7 +45,7 @@ class TimelineOperations:
 
         Raises `OperationRefused`: usage, or nothing known of it.
         """
-        limit = _limit(arguments)
+        limit = limit_of(arguments, LIMIT, MAX_LIMIT)
         given = [name for name in ("message_id", "transaction", "box") if arguments.get(name)]
         if len(given) != 1:
             raise OperationRefused(
@@ -89,13 +89,6 @@ class TimelineOperations:
 
 def _unknown(what: str) -> OperationRefused:
     return OperationRefused(f"Nothing is known of {what}", "unknown", NOT_FOUND)
-
-
-def _limit(arguments: Arguments) -> int:
-    value = arguments.get("limit", LIMIT)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_LIMIT:
-        raise OperationRefused(f"The limit is a number from 1 to {MAX_LIMIT}", "bad-argument", USAGE)
-    return value
 
 
 def _spellings(asked: str) -> list[str]:

@@ -71,9 +71,12 @@ def _after(before: frozenset[str], change: FlagChange, flags: frozenset[str]) ->
     return to_flags(*from_flags(flags))
 
 
+_SET_FLAGS = "UPDATE messages SET flags = ?, keywords = ?, modseq = ? WHERE folder_id = ? AND uid = ?"
+
+
 def _write_flags(writer: Writer, folder_id: int, rows: list[FlagRow], modseq: int) -> None:
     writer.db.executemany(
-        "UPDATE messages SET flags = ?, keywords = ?, modseq = ? WHERE folder_id = ? AND uid = ?",
+        _SET_FLAGS,
         [(*from_flags(row.flags), modseq, folder_id, row.uid) for row in rows],
     )
 
@@ -97,9 +100,7 @@ def _write_shared(
         if len(changed) > 1 or "\\Seen" not in changed:
             rest.append((mask & ~SEEN, words, modseq, folder_id, row.uid))
     writer.db.executemany("INSERT OR REPLACE INTO member_seen VALUES (?, ?, ?, ?, ?)", seen)
-    writer.db.executemany(
-        "UPDATE messages SET flags = ?, keywords = ?, modseq = ? WHERE folder_id = ? AND uid = ?", rest
-    )
+    writer.db.executemany(_SET_FLAGS, rest)
 
 
 def expunge(writer: Writer, folder_id: int, uids: Iterable[int] | None) -> list[int]:
