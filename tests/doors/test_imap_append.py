@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ import pytest
 
 from mss_gateway.ports.store import StoreError
 from tests.support.doors import Served
+from tests.support.memory import MIB, little_memory
 from tests.support.wires import Imap, literal
 
 _names = itertools.count(1)
@@ -317,16 +317,11 @@ def test_a_hundred_large_messages_hold_little_memory(door: Served, box: Imap) ->
     name = fresh(box)
     message = TEXT + b"x" * 250_000 + b"\r\n"
     tag = box.begin(f"APPEND {name} {{{len(message)}}}")
-    tracemalloc.start()
-    try:
+    with little_memory(6 * MIB):
         for rest in reversed(range(100)):
             assert box.response().startswith(b"+")
             box.send(message + (b" {%d}\r\n" % len(message) if rest else b"\r\n"))
         assert uid_of(box.until(tag)[1])[1] == b"1:100"
-        highest = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert highest < 6 * 1024 * 1024, highest
     box.ok(f"SELECT {name}")
     assert literal(box.fetch("100", "BODY.PEEK[]")[0]) == message
     assert door.spooled == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tracemalloc
 
 import pytest
 
@@ -11,6 +10,7 @@ from mss_gateway.imapd.binaries import PIECE, Content
 from mss_gateway.mail.parttable import Encoding, PartRow, PartTable
 from mss_gateway.mail.structure import LEAF
 from mss_gateway.protocol.imap.fetchitems import Partial
+from tests.support.memory import little_memory
 
 
 @pytest.mark.parametrize("encoding", [Encoding.BASE64, Encoding.QUOTED_PRINTABLE, Encoding.IDENTITY])
@@ -39,12 +39,8 @@ def test_memory_does_not_grow_with_the_part(encoding: Encoding) -> None:
         assert sent == total
         return total
 
-    tracemalloc.start()
-    try:
+    with little_memory(4_000_000):
         total = asyncio.run(measure())
-        assert tracemalloc.get_traced_memory()[1] < 4_000_000
-    finally:
-        tracemalloc.stop()
     assert total == {Encoding.BASE64: size // len(line) * 57}.get(encoding, size)
     assert max(asked) <= PIECE
     asked.clear()

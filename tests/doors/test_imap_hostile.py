@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -18,24 +17,11 @@ from mss_gateway.net.deflate import PIECE
 from mss_gateway.trust import anchors
 from tests.support.deflating import DeflatingImap
 from tests.support.doors import Served
+from tests.support.memory import MIB, little_memory
 from tests.support.wires import Imap
 
 Start = Callable[..., Served]
-MIB = 1024 * 1024
 BEFORE, AFTER = "before", "after"
-
-
-@contextlib.contextmanager
-def little_memory(most: int) -> Iterator[None]:
-    """What Python holds at once in this process, gateway and client together, grows by less than `most`."""
-    tracemalloc.start()
-    try:
-        start = tracemalloc.get_traced_memory()[0]
-        yield
-        grown = tracemalloc.get_traced_memory()[1] - start
-    finally:
-        tracemalloc.stop()
-    assert grown < most, f"{grown / MIB:.1f} MiB"
 
 
 @pytest.fixture(autouse=True)
