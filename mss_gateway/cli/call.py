@@ -67,7 +67,8 @@ def call(config: Path, operation: str, arguments: Mapping[str, Any], *, as_json:
 
 
 async def _in_process(settings: Settings, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    from mss_gateway.app.parts import operations, parts
+    from mss_gateway.app.parts import parts
+    from mss_gateway.app.tables import operations
     from mss_gateway.ops.operation import UNAVAILABLE, OperationRefused
 
     if operation == "figures":

@@ -151,7 +151,7 @@ def asking(config: Path, *, as_json: bool) -> Iterator[Ask]:
 
     A refusal, or a gateway that stops meanwhile, ends the command with its exit code.
     """
-    from mss_gateway.app.parts import operations
+    from mss_gateway.app.tables import operations
     from mss_gateway.ops.control import ask as ask_gateway
     from mss_gateway.ops.operation import UNAVAILABLE, OperationRefused
     from mss_gateway.ports.store import StoreError

@@ -194,7 +194,8 @@ async def _with_asking(
 
 @contextlib.asynccontextmanager
 async def _in_process(settings: Settings, whole_line: bool) -> AsyncIterator[dict[str, Any]]:
-    from mss_gateway.app.parts import operations, parts
+    from mss_gateway.app.parts import parts
+    from mss_gateway.app.tables import operations
 
     if whole_line:
         async with parts(settings) as built:

@@ -163,7 +163,7 @@ def prepared(state: Path, base_port: int) -> tuple[Settings, Handout]:
 
 
 async def _provision(settings: Settings, space: Space, handout: Handout) -> None:
-    from mss_gateway.app.parts import operations
+    from mss_gateway.app.tables import operations
 
     from .provision import carry_out, mailboxes, patients
 

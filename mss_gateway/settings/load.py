@@ -13,21 +13,21 @@ from pydantic import BaseModel, ValidationError
 
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.directory.book import BookOptions
-from mss_gateway.imapd.options import ImapDeadlines, ImapdOptions
+from mss_gateway.imapd.options import ImapdOptions
 from mss_gateway.mail.address import parse_address, parse_domain
 from mss_gateway.net.gate import GateOptions
 from mss_gateway.observe.log import LogOptions
 from mss_gateway.pipeline.alerts import AlertOptions
 from mss_gateway.pipeline.outbound import OutboundOptions
-from mss_gateway.protocol.smtp import Limits
 from mss_gateway.relay.options import RelayOptions
 from mss_gateway.relay.smarthost import SmarthostOptions
 from mss_gateway.rules.facts import House, Realm
-from mss_gateway.smtpd.options import Deadlines, Role, SmtpOptions
+from mss_gateway.smtpd.options import Role, SmtpOptions
 from mss_gateway.storage.sqlite import SqliteOptions
 from mss_gateway.trust.options import TrustOptions
 
 from .checks import check_endpoints, check_files
+from .doors import imap_door, smtp_door
 from .explain import ConfigError, sentence
 from .schema import File
 from .sending import alert_options, outbound_options, relay_options, smarthost_options
@@ -124,27 +124,6 @@ def compose(path: Path, file: File) -> Settings:
     check_files(path, trust)
     state = at(file.gateway.state)
     limits = file.limits
-    deadlines = Deadlines(
-        command=limits.command_timeout, data=limits.data_timeout, transaction=limits.transaction_timeout
-    )
-    smtp = Limits(recipients=limits.recipients)
-    imap_deadlines = ImapDeadlines(command=limits.idle_timeout, idle=limits.idle_timeout)
-
-    def smtp_door(role: Role, implicit: bool) -> SmtpOptions:
-        return SmtpOptions(role, hostname, implicit, limits.message_size, smtp, deadlines)
-
-    def imap_door(implicit: bool) -> ImapdOptions:
-        return ImapdOptions(
-            hostname,
-            implicit,
-            limits.append_size,
-            imap_deadlines,
-            annotations=limits.annotations,
-            annotation_size=limits.annotation_size,
-            comment=file.gateway.comment,
-            admin=file.gateway.admin,
-        )
-
     limited = bool(file.mailboxes.quota_bytes or file.mailboxes.quota_messages)
     return Settings(
         path=path,
@@ -175,11 +154,11 @@ def compose(path: Path, file: File) -> Settings:
         log=LogOptions(file.log.format, file.log.level),
         caps=GateOptions(limits.connections, limits.connections_per_address),
         imap_caps=GateOptions(limits.imap_connections, limits.imap_connections_per_address),
-        mta=smtp_door(Role.MTA, False),
-        submission=smtp_door(Role.SUBMISSION, False),
-        submissions=smtp_door(Role.SUBMISSION, True),
-        imap=imap_door(False),
-        imaps=imap_door(True),
+        mta=smtp_door(file, hostname, Role.MTA, implicit=False),
+        submission=smtp_door(file, hostname, Role.SUBMISSION, implicit=False),
+        submissions=smtp_door(file, hostname, Role.SUBMISSION, implicit=True),
+        imap=imap_door(file, hostname, implicit=False),
+        imaps=imap_door(file, hostname, implicit=True),
         relay=relay_options(path, file, hostname),
         outbound=outbound_options(path, file),
         alerts=alert_options(path, file),

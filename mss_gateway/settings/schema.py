@@ -5,18 +5,17 @@ from __future__ import annotations
 import builtins
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-Endpoint = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$")]
-Size = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """A section: unknown keys are mistakes, never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from .section import Count, Endpoint, Seconds, Section, Size
+from .section_audit import AuditSection
+from .section_directory import DirectorySection
+from .section_encryption import EncryptionSection
+from .section_http import HttpSection
+from .section_keep import KeepSection
+from .section_login import LoginSection
+from .section_oidc import OidcSection
+from .section_telemetry import TelemetrySection
 
 
 class GatewaySection(Section):
@@ -215,3 +214,11 @@ class File(Section):
     alerts: AlertsSection = AlertsSection()
     log: LogSection = LogSection()
     control: ControlSection = ControlSection()
+    login: LoginSection = LoginSection()
+    oidc: OidcSection = OidcSection()
+    directory: DirectorySection = DirectorySection()
+    audit: AuditSection = AuditSection()
+    http: HttpSection = HttpSection()
+    keep: KeepSection = KeepSection()
+    encryption: EncryptionSection = EncryptionSection()
+    telemetry: TelemetrySection = TelemetrySection()

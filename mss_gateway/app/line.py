@@ -1,0 +1,81 @@
+"""The straight line of a message, built once: login, gather, intake, delivery, what follows in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from mss_gateway.directory.book import Book
+from mss_gateway.documents.archive import read_facts
+from mss_gateway.imapd.hub import Hub
+from mss_gateway.pipeline.alerts import Alerting
+from mss_gateway.pipeline.closing import Closer
+from mss_gateway.pipeline.gather import Gather
+from mss_gateway.pipeline.intake import Clock, Intake, IntakeOptions
+from mss_gateway.pipeline.letters import local_offset
+from mss_gateway.pipeline.login import Login
+from mss_gateway.pipeline.notes import Notes
+from mss_gateway.pipeline.outbound import Outbound
+from mss_gateway.pipeline.reading import Reader
+from mss_gateway.pipeline.receipts import ReceiptWriter
+from mss_gateway.relay.courier import RelayCourier
+from mss_gateway.relay.smarthost import MailSmarthost
+
+from .entrance import entrance
+from .ground import Ground
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+"""Background work: runs until it is cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What carries messages; `background` runs as long as the gateway."""
+
+    book: Book
+    hub: Hub
+    notes: Notes
+    login: Login
+    gather: Gather
+    reader: Reader
+    intake: Intake
+    closer: Closer
+    courier: RelayCourier
+    outbound: Outbound
+    background: tuple[Work, ...]
+
+    async def finish(self) -> None:
+        """What is under way comes to its end; nothing new has come since."""
+        await self.intake.finish()
+        await self.notes.flush()
+        await self.courier.close()
+
+
+def build_line(ground: Ground) -> Line:
+    """Put the line together on its ground."""
+    settings, store, trust, log = ground.settings, ground.store, ground.trust, ground.log
+    book = Book(store, trust, settings.book)
+    store.on_directory_change(book.forget)
+    hub = Hub()
+    store.on_folder_change(hub.changed)
+    store.on_tree_change(hub.tree_changed)
+    notes = Notes(store)
+    gather = Gather(book, store, settings.house, store, store)
+    reader = Reader(gather, read_facts, ground.executor)
+    options = IntakeOptions(settings.mta.hostname, ground.spool, ground.key)
+    intake = Intake(gather, reader, store, notes, log, ground.executor, options)
+    receipts = ReceiptWriter(store, book, intake.stationery, log)
+    store.on_opened(receipts.wake)
+    closer = Closer(store, book, intake.stationery, log)
+    courier = RelayCourier(settings.relay, trust, ground.refused)
+    outbound = Outbound(store, courier, book, intake.stationery, log, settings.outbound)
+    login = entrance(ground, notes)
+    background: list[Work] = [notes.run, receipts.run, closer.run, outbound.run]
+    if settings.alerts is not None and settings.smarthost is not None:
+        alerting = Alerting(
+            store, MailSmarthost(settings.smarthost), settings.alerts, local_offset, Clock(), log
+        )
+        store.on_alert(alerting.wake)
+        background.append(alerting.run)
+    return Line(book, hub, notes, login, gather, reader, intake, closer, courier, outbound, tuple(background))

@@ -1,0 +1,9 @@
+"""[oidc]: tokens of Pro Santé Connect."""
+
+from __future__ import annotations
+
+from .section import Section
+
+
+class OidcSection(Section):
+    """[oidc]: tokens of Pro Santé Connect."""
