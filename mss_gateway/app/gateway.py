@@ -26,6 +26,7 @@ from mss_gateway.smtpd.options import SmtpOptions
 
 from .loop import settle_memory
 from .parts import Parts, parts
+from .supervision import Supervision
 from .trusting import TrustWatch
 
 BUSY_SMTP = b"421 4.3.2 Too many connections, try again later\r\n"
@@ -56,15 +57,18 @@ async def run(
             await control.open()
             background = [group.create_task(work()) for work in built.background]
             watch = TrustWatch(built.trust, built.book, built.log)
-            background.append(group.create_task(watch.run()))
+            supervision = Supervision()
+            background += [group.create_task(watch.run()), group.create_task(supervision.run())]
             settle_memory()
             if signals:
-                _signals(watch, stop, group)
+                _signals(watch, supervision, stop, group)
             built.log.info(Event.GATEWAY_STARTED, **ports)
+            supervision.ready()
             if ready is not None:
                 ready(Running(built, ports, stop))
             await stop.wait()
             built.log.info(Event.GATEWAY_STOPPING)
+            supervision.stopping()
         finally:
             await control.close()
             deadline = settings.file.limits.drain_timeout
@@ -117,11 +121,18 @@ def _imap(built: Parts, options: ImapdOptions) -> Serve:
     return ImapDoor(door_parts, built.trust.client_context).serve
 
 
-def _signals(watch: TrustWatch, stop: asyncio.Event, group: asyncio.TaskGroup) -> None:
+def _signals(
+    watch: TrustWatch, supervision: Supervision, stop: asyncio.Event, group: asyncio.TaskGroup
+) -> None:
     loop = asyncio.get_running_loop()
 
+    async def read_again() -> None:
+        supervision.reloading()
+        await watch.reload()
+        supervision.ready()
+
     def reload() -> None:
-        group.create_task(watch.reload())
+        group.create_task(read_again())
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

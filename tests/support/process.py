@@ -55,11 +55,16 @@ class GatewayProcess:
         self.log = folder / "log"
         self.start()
 
+    @property
+    def command(self) -> list[str]:
+        """How it is started."""
+        return [sys.executable, "-m", "mss_gateway", "serve", "--config", str(self.config)]
+
     def start(self) -> None:
         """Start it and wait until it serves."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mss_gateway", "serve", "--config", str(self.config)],
+                self.command,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
