@@ -15,7 +15,7 @@ from mss_gateway.ops.control import ask
 from tests.support.foreign import Daemon, listens
 
 from .messages import Target
-from .systems import GATEWAY, base_port, remove
+from .systems import base_port, remove
 
 PASSWORD = "bench-exemple"  # of throw-away mailboxes on loopback
 
@@ -29,14 +29,14 @@ class Clinic:
 
     name = "mss-gateway"
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str], program: str = "mss_gateway") -> None:
         folder.mkdir(parents=True)
         self._state = folder / "state"
         command = [sys.executable, "-m", "mss_gateway.dev.sample", str(self._state), str(base_port())]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         self.handout = Handout.read(done.stdout.splitlines()[-1])
         words = ["env", *(f"MSS_GATEWAY_{name.upper()}={value}" for name, value in settings.items())]
-        words += [str(GATEWAY), "serve", "--config", self.handout.config]
+        words += [sys.executable, "-m", program, "serve", "--config", self.handout.config]
         self._daemon = Daemon("mss-gateway", words, folder / "gateway.log")
 
     def start(self) -> Target:

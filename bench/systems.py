@@ -160,6 +160,13 @@ class Gateway:
             password=account["password"],
         )
 
+    @property
+    def submissions(self) -> int:
+        """The port of mail clients with TLS from the first octet, once it runs."""
+        handout = self._handout()
+        assert handout is not None
+        return int(handout["ports"]["submissions"])
+
     def stop(self) -> None:
         """Ask it to end."""
         self._daemon.stop()

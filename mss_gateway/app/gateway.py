@@ -9,7 +9,7 @@ import signal
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mss_gateway.imapd.door import ImapDoor
 from mss_gateway.imapd.options import ImapdOptions
@@ -19,15 +19,21 @@ from mss_gateway.net.listener import Listener, ListenerOptions, Serve
 from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
 from mss_gateway.ops.control import Control
+from mss_gateway.ops.figures_process import Door, door_gauges
+from mss_gateway.ops.health_ports import OpenDoor
 from mss_gateway.settings import Settings
 from mss_gateway.settings.checks import DOORS, endpoint
 from mss_gateway.smtpd.door import SmtpDoor
 from mss_gateway.smtpd.options import SmtpOptions
 
+from .http import ops_door
 from .loop import settle_memory
 from .parts import Parts, parts
 from .supervision import Supervision
 from .trusting import TrustWatch
+
+if TYPE_CHECKING:
+    from mss_gateway.ops.http_door import HttpDoor
 
 BUSY_SMTP = b"421 4.3.2 Too many connections, try again later\r\n"
 BUSY_IMAP = b"* BYE too many connections, try again later\r\n"
@@ -35,11 +41,15 @@ BUSY_IMAP = b"* BYE too many connections, try again later\r\n"
 
 @dataclass(slots=True)
 class Running:
-    """A gateway that serves; `ports` gives the bound port of the first address of each door."""
+    """A gateway that serves; `ports` gives the bound port of the first address of each door.
+
+    `ops_ports` are those of the ops door, in the order of its places.
+    """
 
     parts: Parts
     ports: dict[str, int]
     stop: asyncio.Event
+    ops_ports: tuple[int, ...] = ()
 
 
 async def run(
@@ -52,8 +62,16 @@ async def run(
         listeners = _listeners(built, group)
         control = Control(settings.control, built.operations, built.log)
         background: list[asyncio.Task[None]] = []
+        ops: HttpDoor | None = None
         try:
             ports = {name: port for name, listener in listeners for port in [await listener.open()]}
+            built.watch.doors.extend(_open_doors(listeners))
+            ops = ops_door(built, ports, group)
+            ops_ports = tuple(await ops.open()) if ops is not None else ()
+            counted: dict[str, list[Door]] = {"http": [ops]} if ops is not None else {}
+            for name, listener in listeners:
+                counted.setdefault(name, []).append(listener)
+            built.log.figures.add_measure(door_gauges(counted))
             await control.open()
             background = [group.create_task(work()) for work in built.background]
             watch = TrustWatch(built.trust, built.book, built.log)
@@ -62,17 +80,20 @@ async def run(
             settle_memory()
             if signals:
                 _signals(watch, supervision, stop, group)
-            built.log.info(Event.GATEWAY_STARTED, **ports)
+            built.log.info(Event.GATEWAY_STARTED, **ports, **({"http": ops_ports[0]} if ops_ports else {}))
             supervision.ready()
             if ready is not None:
-                ready(Running(built, ports, stop))
+                ready(Running(built, ports, stop, ops_ports))
             await stop.wait()
+            built.watch.readiness.draining = True
             built.log.info(Event.GATEWAY_STOPPING)
             supervision.stopping()
         finally:
             await control.close()
             deadline = settings.file.limits.drain_timeout
             await asyncio.gather(*(listener.drain(deadline) for _, listener in listeners))
+            if ops is not None:  # the last one: until then it tells that the gateway stops
+                await ops.drain(deadline)
             for task in background:
                 task.cancel()
     built.log.info(Event.GATEWAY_STOPPED)
@@ -112,12 +133,34 @@ def _listeners(built: Parts, group: asyncio.TaskGroup) -> list[tuple[str, Listen
     return found
 
 
+def _open_doors(listeners: list[tuple[str, Listener]]) -> list[OpenDoor]:
+    return [
+        OpenDoor(
+            name,
+            listener.options.host,
+            listener.port,
+            "imap" if name in ("imap", "imaps") else "smtp",
+            listener.options.implicit_tls,
+        )
+        for name, listener in listeners
+    ]
+
+
 def _smtp(built: Parts, options: SmtpOptions, context: Callable[[], ssl.SSLContext]) -> Serve:
     return SmtpDoor(options, built.intake, built.login, context, built.log).serve
 
 
 def _imap(built: Parts, options: ImapdOptions) -> Serve:
-    door_parts = ImapParts(built.store, built.login, built.filing, built.hub, built.log, options)
+    door_parts = ImapParts(
+        built.store,
+        built.login,
+        built.filing,
+        built.hub,
+        built.log,
+        options,
+        built.notes,
+        built.settings.audit.reads,
+    )
     return ImapDoor(door_parts, built.trust.client_context).serve
 
 

@@ -22,6 +22,7 @@ from mss_gateway.trust.guard import Trust
 from .ground import ground
 from .line import Work, build_line
 from .tables import serving_table
+from .watch import Watch, watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Parts:
     operations: dict[str, Operation]
     closer: Closer
     background: tuple[Work, ...]
+    watch: Watch
 
 
 @contextlib.asynccontextmanager
@@ -51,6 +53,7 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
     """
     async with ground(settings, log) as base:
         line = build_line(base)
+        watched = watch(base, line)
         yield Parts(
             settings,
             base.log,
@@ -62,8 +65,9 @@ async def parts(settings: Settings, log: Log | None = None) -> AsyncIterator[Par
             line.login,
             line.intake,
             Filing(line.intake, base.executor),
-            serving_table(base, line),
+            serving_table(base, line, watched),
             line.closer,
-            line.background,
+            (*line.background, watched.pulse.run),
+            watched,
         )
         await line.finish()

@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
+from .bal_import import import_
+from .bal_people import delegate, history
 from .call import DEFAULT_CONFIG, AsJson, Config, ask_password, call
 from .output import fail, record, table
 
 app = typer.Typer(help="Mailboxes of professionals, structures and software (BAL).", no_args_is_help=True)
+app.command()(delegate)
+app.command()(history)
+app.command(name="import")(import_)
 
+Address = Annotated[str, typer.Argument(help="The address of the mailbox.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the trace.")]
 Password = Annotated[
     str | None,
@@ -53,7 +59,9 @@ def add(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Provision a mailbox.
+    """Provision a mailbox; it takes mail at once. PER asks for the holder's password.
+
+    Exit code 4 when the address, or the certificate, is taken.
 
     Example: mss-gateway bal add jean.exemple@clinique-exemple.mssante.fr -t PER --national-id 8...
     """
@@ -76,6 +84,8 @@ def add(
     result = call(config, "bal.add", arguments, as_json=json)
     if not json:
         record(f"Added {address}", result["bal"])
+        for warning in result["warnings"]:
+            typer.echo(f"Note: {warning}")
 
 
 def certificate_arguments(path: Path, as_json: bool) -> dict[str, str]:
@@ -96,18 +106,48 @@ def certificate_arguments(path: Path, as_json: bool) -> dict[str, str]:
 @app.command(name="list")
 def list_(
     type: Annotated[str | None, typer.Option("--type", "-t", help="Only this type.")] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", help="Only those: active, suspended, closed, purged.")
+    ] = None,
+    inactive_days: Annotated[
+        int | None, typer.Option("--inactive-days", help="Without a login or a message for so many days.")
+    ] = None,
+    orphaned: Annotated[
+        bool,
+        typer.Option(
+            "--orphaned", help="Whose holder or responsible professional is gone, or not known here."
+        ),
+    ] = False,
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """List mailboxes."""
-    result = call(config, "bal.list", {"type": type.upper() if type else None}, as_json=json)
-    if not json:
-        table("Mailboxes", ("address", "type", "state", "display", "structure"), result["bals"])
+    """List mailboxes by address: all, or those of a type, of a state, unused, or without people.
+
+    Example: mss-gateway bal list --inactive-days 730
+    """
+    arguments = {
+        "type": type.upper() if type else None,
+        "state": state,
+        "inactive_days": inactive_days,
+        "orphaned": orphaned,
+    }
+    result = call(config, "bal.list", arguments, as_json=json)
+    if json:
+        return
+    columns: tuple[str, ...] = ("address", "type", "state", "display", "structure")
+    if inactive_days is not None:
+        columns = ("address", "type", "state", "display", "login_at", "mail_at")
+    elif orphaned:
+        columns = ("address", "type", "state", "display", "responsible", "why")
+    table("Mailboxes", columns, result["bals"])
 
 
 @app.command()
-def show(address: str, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """Show one mailbox with its people."""
+def show(address: Address, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Show one mailbox: state, people, who may write from it, how full it is.
+
+    Example: mss-gateway bal show secretariat@clinique-exemple.mssante.fr
+    """
     result = call(config, "bal.show", {"address": address}, as_json=json)
     if not json:
         record(address, result["bal"])
@@ -121,32 +161,46 @@ def _state(operation: str, address: str, reason: str, config: Path, json: bool) 
 
 
 @app.command()
-def suspend(address: str, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """No login any more; mail is still received."""
+def suspend(address: Address, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """End logins to a mailbox, and sessions that are open; mail is still received.
+
+    Example: mss-gateway bal suspend jean.exemple@clinique-exemple.mssante.fr --reason "ticket 12"
+    """
     _state("bal.suspend", address, reason, config, json)
 
 
 @app.command()
-def activate(address: str, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """Take a suspended or closed mailbox up again."""
+def activate(address: Address, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Take a suspended or closed mailbox up again, with all its mail.
+
+    Example: mss-gateway bal activate jean.exemple@clinique-exemple.mssante.fr --reason "came back"
+    """
     _state("bal.activate", address, reason, config, json)
 
 
 @app.command()
-def close(address: str, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """Refuse mail from now on (550 5.2.1)."""
+def close(address: Address, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Refuse mail to a mailbox from now on (550 5.2.1), and logins; its mail stays until it is purged.
+
+    Example: mss-gateway bal close jean.exemple@clinique-exemple.mssante.fr --reason "left the house"
+    """
     _state("bal.close", address, reason, config, json)
 
 
 @app.command()
-def purge(address: str, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """Remove the mail of a closed mailbox for good, once its retention has passed; the address stays taken."""
+def purge(address: Address, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
+    """Remove the mail of a closed mailbox for good; the address stays taken.
+
+    Exit code 4 before rules.purge_after_days have passed since it was closed, or when it is not closed.
+
+    Example: mss-gateway bal purge jean.exemple@clinique-exemple.mssante.fr --reason "six months over"
+    """
     _state("bal.purge", address, reason, config, json)
 
 
 @app.command(name="set")
 def set_(
-    address: str,
+    address: Address,
     display: Annotated[
         str | None, typer.Option("--display", "--name", help="Name shown to correspondents.")
     ] = None,
@@ -180,10 +234,17 @@ def set_(
             "--server-mdn/--no-server-mdn", help="Answer requests for read receipts for the software here."
         ),
     ] = None,
+    structure: Annotated[
+        str | None, typer.Option("--structure", help="Where it belongs: 1+FINESS, 3+SIRET or scheme:id.")
+    ] = None,
+    responsible: Annotated[
+        str | None,
+        typer.Option("--responsible", help="ORG, CAB, APP: national id of the responsible professional."),
+    ] = None,
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Change what is named and leave the rest as it is.
+    """Change settings of a mailbox: what is named; the rest stays as it is.
 
     Example: mss-gateway bal set resultats@clinique-exemple.mssante.fr --auto-close send
     """
@@ -195,6 +256,8 @@ def set_(
         "patient_initiated": patient_initiated,
         "exchange_folder": exchange_folder,
         "server_mdn": server_mdn,
+        "structure": structure,
+        "responsible": responsible,
     }
     result = call(config, "bal.set", arguments, as_json=json)
     if not json:
@@ -203,7 +266,7 @@ def set_(
 
 @app.command()
 def quota(
-    address: str,
+    address: Address,
     octets: Annotated[
         str | None,
         typer.Option("--bytes", help="What it may hold: 10G, 512M, 1048576, or default (the setting)."),
@@ -225,13 +288,33 @@ def quota(
 
 
 @app.command()
+def certificate(
+    address: Annotated[str, typer.Argument(help="An APP mailbox.")],
+    file: Annotated[Path, typer.Argument(help="The client certificate (PEM) whose DN may log in.")],
+    config: Config = DEFAULT_CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Let software log in to its mailbox with one more certificate.
+
+    Example: mss-gateway bal certificate resultats@clinique-exemple.mssante.fr automate.pem
+    """
+    arguments = {"address": address, **certificate_arguments(file, json)}
+    result = call(config, "bal.certificate", arguments, as_json=json)
+    if not json:
+        record(result["bal"]["address"], {"certificate": result["certificate"]})
+
+
+@app.command()
 def passwd(
     login: Annotated[str, typer.Argument(help="A login, or the address of a PER mailbox.")],
     password: Password = None,
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Give somebody a new password."""
+    """Give somebody a new password; the old one is worth nothing from then on.
+
+    Example: mss-gateway bal passwd jean.exemple@clinique-exemple.mssante.fr
+    """
     result = call(config, "bal.passwd", {"login": login, "password": ask_password(password)}, as_json=json)
     if not json:
         record(f"New password for {result['login']}", {})
@@ -239,8 +322,8 @@ def passwd(
 
 @app.command()
 def member(
-    address: str,
-    login: str,
+    address: Annotated[str, typer.Argument(help="An ORG or CAB mailbox.")],
+    login: Annotated[str, typer.Argument(help="The member's login; made when it is new.")],
     name: Annotated[
         str | None, typer.Option("--name", help="The member's name, when the login is new.")
     ] = None,
@@ -252,7 +335,10 @@ def member(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Add a member to an ORG or CAB mailbox, or take one away."""
+    """Add a member to an ORG or CAB mailbox, or take one away; their sessions know at once.
+
+    Example: mss-gateway bal member secretariat@clinique-exemple.mssante.fr jean.exemple
+    """
     arguments = {
         "address": address,
         "login": login,

@@ -66,12 +66,16 @@ def call(config: Path, operation: str, arguments: Mapping[str, Any], *, as_json:
     return result
 
 
+_WHOLE_LINE = frozenset({"explain", "channel.close", "queue.cancel", "doctor", "directory.compare"})
+"""Operations that need more than the store."""
+
+
 async def _in_process(settings: Settings, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
     from mss_gateway.app.parts import parts
     from mss_gateway.app.tables import operations
     from mss_gateway.ops.operation import UNAVAILABLE, OperationRefused
 
-    if operation == "figures":
+    if operation in ("figures", "status", "health"):
         raise OperationRefused(
             "No gateway is running here, so nothing was counted", "not-running", UNAVAILABLE
         )
@@ -80,9 +84,14 @@ async def _in_process(settings: Settings, operation: str, arguments: dict[str, A
 
         async with trust_operations(settings) as table:
             return await table[operation](arguments)
-    if operation in ("explain", "channel.close", "queue.cancel", "doctor"):  # they need the whole line
+    if operation.startswith("directory.") and operation != "directory.compare":
+        from mss_gateway.app.annuaire import annuaire_operations
+
+        async with annuaire_operations(settings) as table:
+            return await table[operation](arguments)
+    if operation in _WHOLE_LINE:
         async with parts(settings) as built:
-            result = await built.operations[operation](arguments)
+            result = await built.operations[operation]({**arguments, "offline": True})
         return _without_gateway(result) if operation == "doctor" else result
     async with operations(settings) as table:
         return await table[operation](arguments)

@@ -24,7 +24,10 @@ def list_(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """List channels, the latest change first."""
+    """List channels, the latest change first.
+
+    Example: mss-gateway channel list --bal alix.martin@clinique-exemple.mssante.fr
+    """
     result = call(config, "channel.list", {"patient": patient, "bal": bal}, as_json=json)
     if not json:
         table("Channels", ("patient", "bal", "state", "cause", "changed_at"), result["channels"])
@@ -32,7 +35,11 @@ def list_(
 
 @app.command()
 def show(patient: Patient, bal: Bal, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """Show one channel."""
+    """Show one channel.
+
+    Example: mss-gateway channel show 285037728417346@patient.mssante.fr
+    alix.martin@clinique-exemple.mssante.fr
+    """
     result = call(config, "channel.show", {"patient": patient, "bal": bal}, as_json=json)
     if not json:
         record("Channel", result["channel"])
@@ -48,7 +55,11 @@ def _set(operation: str, patient: str, bal: str, reason: str, config: Path, json
 def close(
     patient: Patient, bal: Bal, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False
 ) -> None:
-    """The patient can no longer answer."""
+    """The patient can no longer answer.
+
+    Example: mss-gateway channel close 285037728417346@patient.mssante.fr
+    alix.martin@clinique-exemple.mssante.fr --reason "ticket 12"
+    """
     _set("channel.close", patient, bal, reason, config, json)
 
 
@@ -56,5 +67,9 @@ def close(
 def open_(
     patient: Patient, bal: Bal, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False
 ) -> None:
-    """The patient may answer again."""
+    """The patient may answer again.
+
+    Example: mss-gateway channel open 285037728417346@patient.mssante.fr
+    alix.martin@clinique-exemple.mssante.fr --reason "ticket 12"
+    """
     _set("channel.open", patient, bal, reason, config, json)

@@ -11,13 +11,14 @@ from .call import AsJson
 from .output import fail
 
 app = typer.Typer(
-    help="A throw-away trust space of three operators on loopback; `dev tour` walks through it.",
+    help="A throw-away trust space of three operators on loopback; `dev tour` walks through it.\n\n"
+    "Example: mss-gateway dev --state /tmp/essai",
     invoke_without_command=True,
 )
 
 State = Annotated[Path, typer.Option("--state", help="Folder for everything; made when absent.")]
 BasePort = Annotated[
-    int, typer.Option("--base-port", help="First of thirteen ports on loopback.", min=1024, max=65000)
+    int, typer.Option("--base-port", help="First of fourteen ports on loopback.", min=1024, max=65000)
 ]
 One = Annotated[bool, typer.Option("--one", help="One gateway with both roles instead of three operators.")]
 DEFAULT_STATE = Path(".state/dev")
@@ -55,7 +56,10 @@ def tour(
     one: One = False,
     once: Annotated[bool, typer.Option("--once/--stay", help="End after the tour, or stay up.")] = True,
 ) -> None:
-    """Show the main job step by step, over real sockets; exit status 1 when a step does not hold."""
+    """Show the main job step by step, over real sockets; exit status 1 when a step does not hold.
+
+    Example: mss-gateway dev tour --stay
+    """
     from mss_gateway.dev.running import run_tour
 
     raise typer.Exit(run_tour(state, base_port, stay=not once, one=one))

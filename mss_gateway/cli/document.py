@@ -302,6 +302,8 @@ def show(
     """Explain every IHE_XDM archive of a message: documents, patient (masked), checks with verdicts.
 
     Exit codes: 0 all is good · 1 something is wrong, or there is no archive.
+
+    Example: mss-gateway document show compte-rendu.eml
     """
     from mss_gateway.documents.explaining import explain_message
 
@@ -335,6 +337,8 @@ def types(
     """List the types of documents, or search them by word.
 
     Exit codes: 0 found · 3 nothing found.
+
+    Example: mss-gateway document types radiologie
     """
     from mss_gateway.documents.nomenclature import search_types
 

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from mss_gateway.ops.tabular import BadTable, Columns, Line, rows
 from mss_gateway.rules.ins import mask_text
 
 from .call import actor, settings_of
 from .output import console, fail, show_json, visible
-from .tabular import BadTable, Columns, Line, rows
 
 SOME_REFUSED = 7
 """Exit code of an import that left lines out; the good ones are kept."""
@@ -130,7 +130,7 @@ def _tell(outcome: Outcome, dry_run: bool) -> None:
 
 
 @contextmanager
-def advancing(title: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+def advancing(title: str, total: float, *, quiet: bool) -> Iterator[Callable[[float], None]]:
     """A bar on standard error; none when nobody looks at a terminal. The title is shown without an INS in it."""
     bar = Progress(
         TextColumn("{task.description}"),

@@ -68,7 +68,7 @@ COLUMNS = {
     ),
     "status": ("statutidentite", "statut", "identitystatus", "status"),
 }
-"""Headings of `ins import`, as `cli.tabular` compares them."""
+"""Headings of `ins import`, as `ops.tabular` compares them."""
 
 REQUIRED = frozenset(COLUMNS) - {"key", "oid"}
 
@@ -102,6 +102,8 @@ def import_(
 
     Exit codes: 0 all lines are good · 7 some were refused, the good ones are
     kept · 2 no such columns · 1 configuration · 6 unavailable.
+
+    Example: mss-gateway ins import identites.csv --dry-run
     """
     from .importing import Import, run_import
 
@@ -196,7 +198,10 @@ def list_(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """How many identities the registry has of each status (INS-5)."""
+    """How many identities the registry has of each status (INS-5).
+
+    Example: mss-gateway ins list
+    """
     result = call(config, "ins.list", {"status": status}, as_json=json)
     if not json:
         record("Registry of identities", {**result["counts"], "total": result["total"]})

@@ -30,7 +30,7 @@ COLUMNS = {
         "mail",
     ),
 }
-"""Headings of `patient import`, as `cli.tabular` compares them."""
+"""Headings of `patient import`, as `ops.tabular` compares them."""
 
 
 @app.command()
@@ -44,7 +44,10 @@ def add(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Create a patient's mailbox; without a password it receives but is not activated."""
+    """Create a patient's mailbox; without a password it receives but is not activated.
+
+    Example: mss-gateway patient add 285037728417346 --name "Patiente Exemple"
+    """
     arguments = {
         "ins": ins,
         "display": name,
@@ -58,7 +61,10 @@ def add(
 
 @app.command(name="list")
 def list_(full: Full = False, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """List patient mailboxes, INS masked."""
+    """List patient mailboxes, INS masked.
+
+    Example: mss-gateway patient list --json
+    """
     result = call(config, "patient.list", {"full": full}, as_json=json)
     if not json:
         table("Patients", ("address", "state", "display", "state_reason"), result["patients"])
@@ -73,7 +79,10 @@ def activate(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Activate a mailbox, or take a closed one up again."""
+    """Activate a mailbox, or take a closed one up again.
+
+    Example: mss-gateway patient activate 285037728417346 --reason "compte ouvert"
+    """
     arguments = {
         "ins": ins,
         "password": ask_password(password) if password is not None else None,
@@ -93,7 +102,10 @@ def close(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Close a mailbox: whoever writes to it gets the bounce."""
+    """Close a mailbox: whoever writes to it gets the bounce.
+
+    Example: mss-gateway patient close 285037728417346 --reason "opposition"
+    """
     result = call(config, "patient.close", {"ins": ins, "reason": reason, "full": full}, as_json=json)
     if not json:
         record("Closed", result["patient"])
@@ -118,6 +130,8 @@ def import_(
     Exit codes: 0 all lines are good · 7 some were refused, the good ones are
     kept · 2 no such columns · 1 configuration · 5 patients are not hosted here ·
     6 unavailable.
+
+    Example: mss-gateway patient import usagers.csv --dry-run
     """
     from .importing import Import, run_import
 
@@ -138,7 +152,10 @@ def set_(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Change where a patient is alerted (PAT-3), or the name."""
+    """Change where a patient is alerted (PAT-3), or the name.
+
+    Example: mss-gateway patient set 285037728417346 --alert adresse@courriel.example
+    """
     arguments = {"ins": ins, "alert": alert, "display": name, "full": full}
     result = call(config, "patient.set", arguments, as_json=json)
     if not json:
@@ -159,7 +176,10 @@ def carer(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Let a carer (aidant) read and answer for the patient with a login of their own, or no longer (PAT-6)."""
+    """Let a carer (aidant) read and answer for the patient with a login of their own, or no longer (PAT-6).
+
+    Example: mss-gateway patient carer 285037728417346 aidant.exemple --password -
+    """
     arguments = {
         "ins": ins,
         "login": login,

@@ -273,7 +273,9 @@ def watch(
 ) -> None:
     """Watch the queue of the running gateway until Ctrl-C: totals, rates, domains; plain lines without a terminal.
 
-    With --json one document a line for each look. Example: mss-gateway queue watch --interval 5
+    With --json one document a line for each look.
+
+    Example: mss-gateway queue watch --interval 5
     """
     from .queue_watch import run
 

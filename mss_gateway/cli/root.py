@@ -9,38 +9,101 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from . import bal, channel, dev, document, ins, mailbox, patient, queue, trace, trust
+from . import (
+    audit,
+    backup,
+    bal,
+    channel,
+    dev,
+    directory,
+    document,
+    encryption,
+    indicators,
+    ins,
+    login,
+    mailbox,
+    patient,
+    person,
+    queue,
+    structure,
+    trace,
+    trust,
+    undelete,
+)
+from . import autoconfig as autoconfiguring
 from . import doctor as doctoring
+from . import health as telling_health
+from . import restore as restoring
+from . import status as telling_status
+from . import verify as verifying
 from .call import DEFAULT_CONFIG, AsJson, Config, call, settings_of
 from .output import console, fail, show_json
 from .usage import MaskedGroup
 
 EPILOG = (
-    "Exit codes: 0 done · 1 configuration unusable · 2 wrong arguments · 3 not found · 4 conflict · "
-    "5 not allowed · 6 unavailable · 7 an import left lines out. 1 means in `explain` that the message would be "
-    "refused, in `ins check` that the traits do not agree, in `document show` that an archive is not good, in `doctor` "
-    "that something is wrong, in `trust status` that there is an alarm, in `trust explain` that the peer is refused."
+    "Exit codes: 0 done · 1 the configuration cannot be used, or what was looked at is not well (`COMMAND --help` says "
+    "so) · 2 wrong arguments · 3 not found · 4 conflict · 5 not allowed · 6 unavailable · 7 an import left lines out. "
+    "The manual: docs/operating.md."
 )
 
+PANELS = {
+    "Begin": ("init", "check-config", "serve", "dev"),
+    "Mailboxes and people": ("bal", "person", "structure", "login", "mailbox"),
+    "Patients and documents": ("patient", "ins", "channel", "document"),
+    "Messages on their way": ("trace", "explain", "queue"),
+    "Watching": ("doctor", "health", "status", "figures"),
+    "Other operators, directory, mail clients": ("trust", "directory", "autoconfig"),
+    "Keeping": ("backup", "restore", "restored", "verify", "undelete", "encryption"),
+    "Traces as evidence": ("audit", "indicators"),
+}
+"""The commands in groups, in the order in which `--help` and docs/commands.md show them."""
+_PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
+_ORDER = list(_PANEL_OF)
+
+
+class RootGroup(MaskedGroup):
+    """The commands in the order of their panels; one without a panel comes last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of commands, as `--help` shows them."""
+        names: list[str] = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _PANEL_OF else len(_ORDER))
+
+
 app = typer.Typer(
-    cls=MaskedGroup,
-    help="The mail gateway for MSSanté.",
+    cls=RootGroup,
+    help="The mail gateway for MSSanté. A running gateway obeys the commands at once; `-c` names its configuration.",
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(bal.app, name="bal")
+app.add_typer(person.app, name="person")
+app.add_typer(structure.app, name="structure")
+app.add_typer(login.app, name="login")
 app.add_typer(mailbox.app, name="mailbox")
 app.add_typer(patient.app, name="patient")
 app.add_typer(channel.app, name="channel")
 app.add_typer(ins.app, name="ins")
 app.add_typer(document.app, name="document")
 app.add_typer(queue.app, name="queue")
+app.add_typer(audit.app, name="audit")
 app.add_typer(trust.app, name="trust")
+app.add_typer(directory.app, name="directory")
+app.add_typer(undelete.app, name="undelete")
 app.add_typer(dev.app, name="dev")
 app.command()(trace.trace)
+app.command()(indicators.indicators)
 app.command()(doctoring.doctor)
+app.command()(telling_health.health)
+app.add_typer(backup.app, name="backup")
+app.command()(restoring.restore)
+app.command()(restoring.restored)
+app.command()(verifying.verify)
+app.command()(telling_status.status)
+app.add_typer(encryption.app, name="encryption")
+app.add_typer(autoconfiguring.app, name="autoconfig")
 
 
 @app.callback()
@@ -50,7 +113,10 @@ def root() -> None:
 
 @app.command()
 def serve(config: Config = DEFAULT_CONFIG) -> None:
-    """Run the gateway until SIGTERM; SIGHUP reads certificates, CRLs and the trusted list again."""
+    """Run the gateway until SIGTERM; SIGHUP reads certificates, CRLs and the trusted list again.
+
+    Example: mss-gateway serve -c /etc/mss-gateway/gateway.toml
+    """
     from .serving import serve_settings
 
     serve_settings(settings_of(config))
@@ -58,7 +124,10 @@ def serve(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command(name="check-config")
 def check_config(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """Check the configuration, with every file that it names, and start nothing."""
+    """Check the configuration, with every file that it names, and start nothing.
+
+    Example: mss-gateway check-config -c /etc/mss-gateway/gateway.toml
+    """
     settings = settings_of(config, as_json=json)
     from mss_gateway.trust.guard import Trust
     from mss_gateway.trust.refusals import TrustProblem
@@ -87,7 +156,10 @@ def check_config(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
 
 @app.command()
 def figures(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """Print what the running gateway has counted, in the form that Prometheus reads."""
+    """Print what the running gateway has counted, in the form that Prometheus reads.
+
+    Example: mss-gateway figures | grep mss_queue
+    """
     result = call(config, "figures", {}, as_json=json)
     if not json:
         typer.echo(result["text"], nl=False)
@@ -107,7 +179,11 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Write a commented gateway.toml with the first administrator's choices; asks for what is not given."""
+    """Write a commented gateway.toml with the first administrator's choices; asks for what is not given.
+
+    Example: mss-gateway init /etc/mss-gateway --hostname mx.clinique-exemple.mssante.fr --domain
+    clinique-exemple.mssante.fr --realm production --no-patients
+    """
     from .initial import Choices, write
 
     choices = Choices(
@@ -151,3 +227,9 @@ def explain(
 
         show(result)
     raise typer.Exit(0 if result["accepted"] else 1)
+
+
+for _one in app.registered_commands:
+    _one.rich_help_panel = _PANEL_OF.get(_one.name or str(getattr(_one.callback, "__name__", "")))
+for _group in app.registered_groups:
+    _group.rich_help_panel = _PANEL_OF.get(_group.name or "")

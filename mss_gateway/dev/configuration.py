@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from .handout import Credential, Ports
+from .provider_names import CLIENT, REALM
 from .publisher import CRLS, LIST
 from .space import OTHER, Space
 
@@ -16,7 +18,13 @@ LOOPBACK = "127.0.0.1"
 OURS, THEIRS, NEIGHBOURS = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 """Addresses of the operators' MX hosts: an MX record names no port, so that they share one port."""
 
-PORTS = 13
+OPS_TOKEN = "ops-token"
+"""File with the token of our ops door, in the folder of the trust space."""
+
+PROBE = "supervision"
+"""Local part of the mailbox of the doctor's round trip."""
+
+PORTS = 15
 """Ports in a row that the trust space of three operators takes, the first one on several addresses."""
 
 ALERT_SENDER = "ne-pas-repondre@operateur-patients.example"
@@ -65,6 +73,16 @@ class Layout:
         """Where the CRLs are published, over HTTP."""
         return self.base + 12
 
+    @property
+    def ops(self) -> int:
+        """Our ops door, over HTTPS."""
+        return self.base + 13
+
+    @property
+    def provider(self) -> int:
+        """The OpenID provider, over HTTPS."""
+        return self.base + 14
+
 
 def configuration(space: Space, base_port: int) -> str:
     """The TOML of the one gateway that has both roles."""
@@ -74,7 +92,8 @@ def configuration(space: Space, base_port: int) -> str:
     domains = (space.operator.domain, OTHER, *(one.domain for one in space.refused.values()))
     routes = json.dumps(sorted({f"{domain}={LOOPBACK}:{NOBODY}" for domain in domains if domain}))
     more = f'\n[relay]\nnameservers = ["{LOOPBACK}:{NOBODY}"]\nroutes = {routes}\n'
-    return _toml(space, space.hosted_domain, space.gateway, listen, patients=True, more=more)
+    probe = f"{PROBE}@{space.hosted_domain}"
+    return _toml(space, space.hosted_domain, space.gateway, listen, patients=True, more=more, probe=probe)
 
 
 def professional(space: Space, layout: Layout) -> str:
@@ -92,8 +111,37 @@ def professional(space: Space, layout: Layout) -> str:
         listen,
         patients=False,
         published=published,
-        more=_relay(layout),
+        more=_relay(layout) + _ops(space, layout) + _oidc(space, layout),
+        probe=f"{PROBE}@{space.hosted_domain}",
     )
+
+
+def _ops(space: Space, layout: Layout) -> str:
+    """The ops door; `localhost` is what the sample certificates are good for."""
+    return f"""
+[http]
+listen = ["{LOOPBACK}:{layout.ops}"]
+url = "https://localhost:{layout.ops}"
+imap_host = "localhost"
+submission_host = "localhost"
+admin_token_file = {json.dumps(str(Path(space.folder) / OPS_TOKEN))}
+"""
+
+
+def issuer_of(layout: Layout) -> str:
+    """The OpenID provider by its name."""
+    return f"https://localhost:{layout.provider}{REALM}"
+
+
+def _oidc(space: Space, layout: Layout) -> str:
+    """Tokens of the throw-away provider open mailboxes (ACC-2)."""
+    return f"""
+[oidc]
+mode = "jwks"
+issuer = "{issuer_of(layout)}"
+clients = ["{CLIENT}"]
+ca = [{json.dumps(space.ca)}]
+"""
 
 
 def patients(space: Space, layout: Layout) -> str:
@@ -140,6 +188,7 @@ def _toml(
     patients: bool,
     published: str = "",
     more: str = "",
+    probe: str = "",
 ) -> str:
     """The realm is production, so that a wrong INS key is refused. `published`: where lists are fetched, not read."""
 
@@ -154,6 +203,7 @@ hostname = {text(f"mx.{hosted}")}
 realm = "production"
 state = "."
 software_nil = "ESSAI1"
+probe = {text(probe)}
 
 [domains]
 hosted = [{text(hosted)}]

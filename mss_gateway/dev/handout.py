@@ -73,7 +73,8 @@ class Handout:
 
     `own` is the gateway's certificate as an operator. Where the patients live at an operator of their own,
     `patient_operator` is that gateway's handout, and `neighbour`, `smarthost` and `nameserver` (`host:port`) are the
-    rest of the trust space.
+    rest of the trust space. `ops_url` and `ops_token` open the ops door, `provider` is the
+    OpenID provider's issuer; "" where there is none.
     """
 
     ports: Ports
@@ -91,6 +92,9 @@ class Handout:
     neighbour: Neighbour | None = None
     smarthost: Smarthost | None = None
     nameserver: str = ""
+    ops_url: str = ""
+    ops_token: str = ""
+    provider: str = ""
 
     @property
     def patient_side(self) -> Handout:
@@ -142,4 +146,7 @@ class Handout:
             neighbour=Neighbour(**neighbour) if neighbour else None,
             smarthost=Smarthost(**smarthost) if smarthost else None,
             nameserver=data["nameserver"],
+            ops_url=data.get("ops_url", ""),
+            ops_token=data.get("ops_token", ""),
+            provider=data.get("provider", ""),
         )

@@ -32,6 +32,7 @@ STOP_TIMEOUT = 40.0  # seconds; longer than the drain
 POLL = 0.02  # seconds between two looks at what starts
 GATEWAYS = ("professional", "patients")
 PUBLISHER = "publisher"
+PROVIDER = "provider"
 CONTROL = "control.sock"
 LOG = "log"
 _PR_SET_PDEATHSIG = 1  # Linux's prctl.h
@@ -87,12 +88,14 @@ class Operators:
         neighbour = self.handout.neighbour
         assert neighbour is not None
         self._wait(lambda: _listens(neighbour.host, neighbour.port))
+        self._wait(lambda: _listens(LOOPBACK, Layout(self._base).provider))
 
     def _publish(self, space: Path) -> None:
         """Our gateway fetches list and CRLs before it serves for the first time."""
         layout = Layout(self._base)
         ports = (layout.list_publisher, layout.crl_publisher)
         self._run(PUBLISHER, "mss_gateway.dev.publisher", str(space), *map(str, ports))
+        self._run(PROVIDER, "mss_gateway.dev.provider", str(space), str(layout.provider))
         self._wait(lambda: all(_listens(LOOPBACK, port) for port in ports))
 
     def _spawn(self, name: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mss_gateway.ops.operation import CONFLICT, OperationRefused
 from mss_gateway.trust import dn
 
+from .configuration import PROBE
 from .handout import Handout
 from .space import Space
 
@@ -72,9 +75,18 @@ def mailboxes(space: Space, handout: Handout) -> list[Request]:
             found.append(Request("bal.member", member))
     certificate = {"certificate_dn": space.app_dn, "certificate_key": dn.key_of_text(space.app_dn)}
     found.append(_bal(handout.app.address, "APP", **certificate, **common))
+    own = dn.subject_attributes(_first_certificate(Path(space.gateway.cert)))
+    probing = {"certificate_dn": dn.text_of_attributes(own), "certificate_key": dn.key_of(own)}
+    found.append(_bal(f"{PROBE}@{space.hosted_domain}", "APP", **probing, **common))
     rows = [{"line": number, **row} for number, row in enumerate(identities(handout), 2)]
     found.append(Request("ins.import", {"rows": rows, "source": "mss-gateway dev"}))
     return found
+
+
+def _first_certificate(path: Path) -> bytes:
+    """The leaf of a PEM file, as DER."""
+    end = "-----END CERTIFICATE-----"
+    return ssl.PEM_cert_to_DER_cert(path.read_text(encoding="ascii").partition(end)[0] + end)
 
 
 def _bal(address: str, kind: str, **more: str) -> Request:

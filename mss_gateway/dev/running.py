@@ -16,6 +16,7 @@ from rich.markup import escape
 from .handout import Handout
 from .operators import Operators
 from .operators import running as three_run
+from .provider_names import ENDPOINTS
 from .sample import HANDOUT, PreparationFailed, prepared
 from .steps import STEPS
 from .tour import run as walk
@@ -93,6 +94,12 @@ def instructions(handout: Handout, out: Console) -> None:
     out.print(f"  {escape(handout.operator.cert)}")
     if handout.smarthost is not None:
         out.print(f"[bold]Alert mails[/] to patients arrive in {escape(handout.smarthost.folder)}")
+    if handout.ops_url:
+        out.print(f"\n[bold]Status page[/] {escape(handout.ops_url)}")
+        out.print(f"  any user name, password {escape(handout.ops_token)}")
+    if handout.provider:
+        out.print("\n[bold]Tokens[/] (XOAUTH2, OAUTHBEARER) of the sample person are given to whoever asks:")
+        out.print(f"  curl --cacert {escape(handout.ca)} -d '' {escape(handout.provider)}{ENDPOINTS}/token")
     out.print(f"\n[bold]Commands[/] mss-gateway bal list -c {escape(handout.config)}")
     if handout.patient_operator is not None:
         out.print(f"         mss-gateway patient list -c {escape(handout.patient_operator.config)}")

@@ -52,6 +52,7 @@ def prepare_three(state: Path, base_port: int) -> tuple[Space, Handout]:
     state = _folder(state)
     space = make_space(state, patient_operator=PATIENT_OPERATOR)
     layout = Layout(base_port)
+    token = _token(Path(space.folder) / toml.OPS_TOKEN)
     ours, theirs, neighbour = (_folder(state / name) for name in ("professional", "patients", "neighbour"))
     (ours / CONFIG).write_text(toml.professional(space, layout), encoding="utf-8")
     (theirs / CONFIG).write_text(toml.patients(space, layout), encoding="utf-8")
@@ -81,6 +82,9 @@ def prepare_three(state: Path, base_port: int) -> tuple[Space, Handout]:
         neighbour=Neighbour(operator.domain, NEIGHBOURS, base_port, str(neighbour)),
         smarthost=Smarthost(LOOPBACK, layout.smarthost, str(state / "smarthost")),
         nameserver=nameserver,
+        ops_url=f"https://localhost:{layout.ops}/status",
+        ops_token=token,
+        provider=toml.issuer_of(layout),
     )
     handout.write(state / HANDOUT)
     return space, handout
@@ -104,6 +108,14 @@ def _folder(path: Path) -> Path:
     path = path.absolute()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def _token(path: Path) -> str:
+    """The token of the ops door; kept from run to run, so that a browser may remember it."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24) + "\n", encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
 
 
 def _passwords(path: Path) -> Mapping[str, str]:

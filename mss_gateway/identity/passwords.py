@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import os
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +18,17 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from mss_gateway.base.secret import Secret
+from mss_gateway.protocol.saslprep import saslprep
+
+from .scramkeys import ScramVault
 
 T = TypeVar("T")
+
+NICENESS = 10
+"""How far the hashing threads stand back behind those that carry mail (setpriority, 0 to 19)."""
+
+REMEMBERED = 10_000
+"""Good passwords that are remembered at most, as keyed hashes."""
 
 
 class Busy(Exception):
@@ -40,38 +51,57 @@ class PasswordOptions:
 
 
 class Passwords:
-    """Hashes and verifies."""
+    """Hashes and verifies; with a `vault` it makes SCRAM keys as well."""
 
-    def __init__(self, options: PasswordOptions | None = None) -> None:
+    def __init__(self, options: PasswordOptions | None = None, vault: ScramVault | None = None) -> None:
         self._options = options or PasswordOptions()
+        self.vault = vault
         self._hasher = PasswordHasher(
             time_cost=self._options.time_cost, memory_cost=self._options.memory_kib, parallelism=1
         )
-        self._pool = ThreadPoolExecutor(self._options.workers, thread_name_prefix="argon2")
+        self._pool = ThreadPoolExecutor(
+            self._options.workers, thread_name_prefix="argon2", initializer=_stand_back
+        )
         self._key = os.urandom(32)
         self._known: dict[bytes, float] = {}
         self._waiting = 0
         self._nobody = self._hasher.hash(os.urandom(16).hex())
 
-    async def hash(self, password: Secret) -> str:
-        """The argon2id hash to store."""
-        return await self._run(lambda: self._hasher.hash(password.reveal()))
+    async def hash(self, password: Secret, login: str = "") -> str:
+        """The record to store: the hash, and behind a line feed the sealed SCRAM keys. Raises `Busy`."""
+        return await self._run(lambda: self._record(password.reveal(), login))
+
+    async def keys(self, password: Secret, login: str, password_hash: str) -> str:
+        """Sealed SCRAM keys of a password whose hash is stored already; empty when there can be none. Raises `Busy`."""
+        return await self._run(lambda: self._sealed(password.reveal(), login, password_hash))
 
     async def verify(self, stored: str, password: Secret) -> bool:
         """True when the password is right; an empty `stored` costs the same and is never right. Raises `Busy`."""
-        mark = hmac.new(self._key, f"{stored}\0{password.reveal()}".encode(), sha256).digest()
+        text = password.reveal()
+        mark = hmac.new(self._key, f"{stored}\0{text}".encode(), sha256).digest()
         if stored and self._known.get(mark, 0.0) > time.monotonic():
             return True
-        right = await self._run(lambda: self._check(stored or self._nobody, password)) and bool(stored)
-        if right:
-            if len(self._known) > 10_000:
+        right = await self._run(lambda: self._check(stored or self._nobody, text)) and bool(stored)
+        if right and self._options.remember > 0:
+            if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[mark] = time.monotonic() + self._options.remember
         return right
 
-    def _check(self, stored: str, password: Secret) -> bool:
+    def _record(self, password: str, login: str) -> str:
+        hashed = self._hasher.hash(_prepared(password))
+        sealed = self._sealed(password, login, hashed) if login else ""
+        return f"{hashed}\n{sealed}" if sealed else hashed
+
+    def _sealed(self, password: str, login: str, password_hash: str) -> str:
+        if self.vault is None:
+            return ""
+        keys = self.vault.make(password, login)
+        return self.vault.seal(keys, password_hash) if keys is not None else ""
+
+    def _check(self, stored: str, password: str) -> bool:
         try:
-            return self._hasher.verify(stored, password.reveal())
+            return self._hasher.verify(stored, _prepared(password))
         except (VerificationError, InvalidHashError):
             return False
 
@@ -87,3 +117,14 @@ class Passwords:
     def close(self) -> None:
         """End the pool."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _prepared(password: str) -> str:
+    """One spelling (RFC 4616 section 2); what SASLprep forbids is taken as it is, so that nobody is locked out."""
+    return saslprep(password) or password
+
+
+def _stand_back() -> None:
+    # On Linux a priority belongs to a thread, so that two cores busy with hashes still carry mail first.
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

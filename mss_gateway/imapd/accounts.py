@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mss_gateway.base.errors import Refuse
+from mss_gateway.pipeline.sasl import Challenge
 from mss_gateway.ports.identity import Principal
 from mss_gateway.protocol.imap import AuthResponse, Ending, Request, responses
 from mss_gateway.protocol.imap.commands import Authenticate, Enable, Login
@@ -71,28 +72,40 @@ async def login(session: Session, request: Request) -> None:
 
 
 async def authenticate(session: Session, request: Request) -> None:
-    """AUTHENTICATE; without an initial response an empty challenge asks for it."""
+    """AUTHENTICATE; without an initial response the mechanism's first challenge asks for one."""
     command = request.command
     assert isinstance(command, Authenticate)
     if command.mechanism not in session.core.mechanisms:
         session.core.tagged(Ending.NO, "unknown mechanism", code=b"CANNOT")
-    elif command.initial is None:
-        session.mechanism = command.mechanism
-        session.core.challenge(b"")
+        return
+    exchange = session.parts.login.exchange(session.stream, command.mechanism)
+    if isinstance(exchange, Refuse):
+        _enter(session, exchange)
+        return
+    session.exchange = exchange
+    if command.initial is None:
+        session.core.challenge(exchange.opening)
     else:
-        await _sasl(session, command.mechanism, command.initial)
+        await _step(session, command.initial)
 
 
 async def auth_response(session: Session, event: AuthResponse) -> None:
-    """The client's answer to the empty challenge."""
+    """The client's answer to a challenge."""
     if event.data is None:
+        session.exchange = None
         session.core.tagged(Ending.BAD, "authentication given up")
     else:
-        await _sasl(session, session.mechanism, event.data)
+        await _step(session, event.data)
 
 
-async def _sasl(session: Session, mechanism: str, data: bytes) -> None:
-    _enter(session, await session.parts.login.authenticate(session.stream, mechanism, data))
+async def _step(session: Session, data: bytes) -> None:
+    assert session.exchange is not None
+    outcome = await session.exchange.step(data)
+    if isinstance(outcome, Challenge):
+        session.core.challenge(outcome.data)
+        return
+    session.exchange = None
+    _enter(session, outcome)
 
 
 def _enter(session: Session, outcome: Principal | Refuse) -> None:

@@ -166,6 +166,7 @@ async def _append(session: Session, appending: Appending) -> None:
     folder = appending.folder
     uids = await session.mailboxes.append(folder.id, appending.viewer, appending.messages)
     session.made(folder.id, uids)
+    session.added(folder, appending.viewer, "APPEND", uids)
     await sync(session)
     session.core.tagged(Ending.OK, "appended", code=responses.appenduid(folder.uid_validity, uids))
 
@@ -180,6 +181,8 @@ async def _replace(session: Session, appending: Appending) -> None:
         await sync(session)
         raise CommandFailed("The message has been expunged meanwhile", b"EXPUNGEISSUED")
     session.made(folder.id, [uid])
+    session.added(folder, appending.viewer, "REPLACE", [uid])
+    session.did("mailbox-removed", "REPLACE", [appending.replaced])
     session.send(responses.ok("the new message is there", responses.appenduid(folder.uid_validity, [uid])))
     source.dirty = True
     await sync(session)

@@ -37,6 +37,10 @@ async def copy(session: Session, request: Request) -> None:
     except NoSuchFolder:
         raise CommandFailed("No such mailbox", TRYCREATE) from None
     session.made(target.id, copied.target_uids)
+    if copied.source_uids:
+        session.did("mailbox-copied", "COPY", copied.source_uids)
+        if target.box_id != selected.folder.box_id:
+            session.added(target, session.viewer(box), "COPY", copied.target_uids)
     await sync(session)
     _check_any(copied, uids, uid=command.uid)
     session.core.tagged(Ending.OK, "copied", code=_copyuid(copied))
@@ -59,6 +63,9 @@ async def move(session: Session, request: Request) -> None:
     except NoSuchFolder:
         raise CommandFailed("No such mailbox", TRYCREATE) from None
     if moved.source_uids:
+        session.did("mailbox-moved", "MOVE", moved.source_uids)
+        if target.box_id != selected.folder.box_id:
+            session.added(target, session.viewer(box), "MOVE", moved.target_uids)
         session.send(responses.ok("moved", _copyuid(moved)))
     selected.dirty = True
     await sync(session)

@@ -13,7 +13,7 @@ from mss_gateway.net.stream import DeadlinePassed, Draining, Stream, StreamClose
 from mss_gateway.observe.events import Event
 from mss_gateway.ports.access import OverQuota
 from mss_gateway.ports.mailboxes import NoSuchFolder
-from mss_gateway.ports.store import StoreError
+from mss_gateway.ports.store import DamagedBody, StoreError
 from mss_gateway.protocol.imap import (
     NEED_DATA,
     AppendAbandoned,
@@ -58,7 +58,7 @@ from . import (
     sorting,
     threading,
 )
-from .rights import still_admitted
+from .rights import SESSION_ENDED, still_admitted
 from .session import CommandFailed, Parts, Session
 
 Family = Callable[[Session, Request], Awaitable[None]]
@@ -190,6 +190,7 @@ class Connection:
 
     async def end(self) -> None:
         """Leave nothing behind."""
+        self._session.tell_deeds()
         self._session.leave()
         self._session.listen(None)
         if self._appending is not None:
@@ -211,7 +212,7 @@ class Connection:
                 return False
             data = await self._stream.read(self._deadline(), idle=self._appending is None)
         except DeadlinePassed:
-            self._core.bye("too long without a word")
+            self._core.bye(SESSION_ENDED if self._session.ended else "too long without a word")
             return False
         except Draining:
             self._core.bye("the gateway is stopping, connect again in a moment")
@@ -226,12 +227,14 @@ class Connection:
 
     def _deadline(self) -> float:
         deadlines = self._door.parts.options.deadlines
-        if self._session.principal is None:
+        principal = self._session.principal
+        if principal is None:
             # In all, however the octets are spread: a slow peer must not hold a connection before its login.
             return max(0.0, self._session.started + deadlines.login - time.monotonic())
         if self._appending is not None or self._core.buffered:
             return deadlines.literal
-        return deadlines.idle if self._idling else deadlines.command
+        silence = deadlines.idle if self._idling else deadlines.command
+        return min(silence, max(0.0, principal.until - time.time())) if principal.until else silence
 
     async def _guarded(self, event: object) -> None:
         """Run one event; a refusal becomes NO or BAD, our own fault a BYE that tells nothing."""
@@ -243,6 +246,11 @@ class Connection:
             await self._fail(Ending.NO, quota.NO_ROOM, quota.OVERQUOTA)
         except NoSuchFolder:
             await self._fail(Ending.NO, "the mailbox is gone", b"NONEXISTENT")
+        except DamagedBody as damaged:
+            self._door.parts.log.fault(
+                Event.STORE_FAULT, damaged, peer=self._stream.host, body=damaged.body_id
+            )
+            await self._fail(Ending.NO, "a message is damaged in the store", b"SERVERBUG")
         except StoreError as error:
             self._door.parts.log.fault(Event.STORE_FAULT, error, peer=self._stream.host)
             await self._fail(Ending.NO, "not possible now, try again later", b"UNAVAILABLE")
@@ -256,6 +264,8 @@ class Connection:
 
     async def _fail(self, ending: Ending, text: str, code: bytes) -> None:
         """Answer the command in hand, wherever it is: messages that still come must never be read as commands."""
+        if ending is Ending.NO:
+            self._session.was_refused(code.partition(b" ")[0].decode("ascii", "replace").lower())
         if self._core.appending:
             self._core.refuse_literal(ending, text, code)
             if self._appending is not None:
@@ -269,8 +279,10 @@ class Connection:
             return
         match event:
             case Request(_, command):
+                started = time.perf_counter()
                 await metadata.tell_changes(self._session)
                 await self._command(event, command)
+                self._door.parts.log.figures.imap_seconds.observe(time.perf_counter() - started)
             case AppendMessage() | AppendChunk() | AppendUrl():
                 assert self._appending is not None
                 await appending.take(self._session, self._appending, event)
@@ -289,6 +301,7 @@ class Connection:
                 await accounts.auth_response(self._session, event)
 
     async def _command(self, request: Request, command: c.Command) -> None:
+        self._session.doing = type(command).__name__.upper()
         match command:
             case c.Idle():
                 self._idling = True

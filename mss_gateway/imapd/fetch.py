@@ -51,6 +51,7 @@ async def fetch(session: Session, request: Request) -> None:
         session.use_modseq()
     uids, limit = await _wanted(session, command, named)
     items = _items(session, command)
+    _note_reading(session, uids, items)
     progress = Progress(session, request.tag)
     newest_first = bool(limit)
     if not _marks_seen(selected, items) and written_by_store(session, selected, items):
@@ -60,6 +61,16 @@ async def fetch(session: Session, request: Request) -> None:
         await _send_rows(session, uids, items=items, newest_first=newest_first, progress=progress)
     await sync(session, expunges=command.uid)
     finish(session, "fetched", issued(selected, named, uid=command.uid), limit)
+
+
+def _note_reading(session: Session, uids: Sequence[int], items: tuple[FetchItem, ...]) -> None:
+    """AUD-1: before anything is sent, so that a client that hangs up has read as well. A list of messages, which shows
+    no more than their envelopes, is part of having opened the folder."""
+    bodies = [item for item in items if not isinstance(item, Attribute)]
+    if len(uids) and (bodies or Attribute.PREVIEW in items):
+        text = any(sections.needs_text(item) for item in bodies)
+        request = "FETCH BODY" if text else "FETCH HEADER" if bodies else "FETCH PREVIEW"
+        session.did("mailbox-read", request, uids)
 
 
 async def send_unasked(session: Session, uids: Sequence[int], items: tuple[FetchItem, ...]) -> None:
@@ -186,11 +197,8 @@ async def _send_bodies(
 
 
 async def _readable(session: Session, row: MessageRow, texts: Mapping[int, bytes]) -> bool:
-    """Is the text still there? Another session may have expunged the message since its row was read."""
-    if row.body_id in texts:
-        return True
-    large = row.size - row.header_size > SMALL
-    return large and bool(await session.mailboxes.read_text(row.body_id, 0, 1))
+    """Is the text still there? Another session may have expunged the message since; what is damaged raises."""
+    return row.body_id in texts or bool(await session.mailboxes.read_text(row.body_id, 0, 1))
 
 
 def _shown(session: Session, items: tuple[FetchItem, ...], marked: bool) -> tuple[FetchItem, ...]:

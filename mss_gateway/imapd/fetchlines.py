@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 from mss_gateway.mail.imapstring import utf8_form
 from mss_gateway.ports.fetchlines import Lines
+from mss_gateway.ports.store import DamagedBody
 from mss_gateway.protocol.imap.fetchitems import Attribute, BodySection, FetchItem
 from mss_gateway.protocol.imap.tracker import SequenceView
 
@@ -45,6 +46,7 @@ async def send_written(
     """Answer for these ascending UIDs; `rest` answers for those whose texts are too large to come along."""
     utf8 = session.core.utf8 and not _HEAVY.isdisjoint(items)
     done = 0
+    damaged: DamagedBody | None = None
     found = _read(session, selected, uids, items, newest_first=newest_first)
     async with aclosing(found):
         async for count, lines in found:
@@ -52,12 +54,17 @@ async def send_written(
                 selected.dirty = True  # whoever sees it must hear of everything below it
             for piece in lines.pieces:
                 if isinstance(piece, int):
-                    await rest([piece])
+                    try:
+                        await rest([piece])
+                    except DamagedBody as one:  # the others have their lines; NO comes in the end
+                        damaged = one
                 else:
                     session.send(utf8_form(piece) if utf8 else piece)
             await session.flush()
             done += count
             await progress.tick(done, len(uids))
+    if damaged is not None:
+        raise damaged
 
 
 async def _read(

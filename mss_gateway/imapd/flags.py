@@ -21,6 +21,11 @@ _CHANGES = {
     StoreMode.ADD: FlagChange.ADD,
     StoreMode.REMOVE: FlagChange.REMOVE,
 }
+_REQUESTS = {
+    StoreMode.REPLACE: "STORE FLAGS",
+    StoreMode.ADD: "STORE +FLAGS",
+    StoreMode.REMOVE: "STORE -FLAGS",
+}
 
 
 async def store(session: Session, request: Request) -> None:
@@ -48,6 +53,8 @@ async def store(session: Session, request: Request) -> None:
         ),
         len(uids),
     )
+    if outcome.rows:
+        session.did("mailbox-flagged", _REQUESTS[command.mode], [row.uid for row in outcome.rows])
     for row in reversed(outcome.rows) if limit else outcome.rows:
         number = selected.view.number(row.uid)
         if number is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from mss_gateway.net.stream import DeadlinePassed
 from mss_gateway.protocol.imap import Ending, IdleDone
 
 from .metadata import tell_changes
@@ -11,6 +12,9 @@ from .notify import tell
 from .rights import still_admitted
 from .session import Session
 from .sync import sync
+
+RECHECK = 30.0
+"""Seconds after which a client that hears nothing is asked for again: a person may have been disabled (BAL-5)."""
 
 
 async def wait(session: Session, deadline: float, *, idle: bool) -> None:
@@ -37,8 +41,13 @@ async def wait(session: Session, deadline: float, *, idle: bool) -> None:
             return
         await _tell(session, idle=idle)
         await session.flush()
-        if await session.stream.wait_input(max(0.0, until - loop.time()), news):
-            return
+        left = max(0.0, until - loop.time())
+        try:
+            if await session.stream.wait_input(min(left, RECHECK), news):
+                return
+        except DeadlinePassed:
+            if left <= RECHECK:
+                raise
 
 
 async def _tell(session: Session, *, idle: bool) -> None:

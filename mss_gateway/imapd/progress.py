@@ -10,6 +10,7 @@ from typing import TypeVar
 from mss_gateway.protocol.imap import responses
 from mss_gateway.protocol.imap.quoting import string
 
+from .rights import check_admitted
 from .session import Session
 
 T = TypeVar("T")
@@ -27,7 +28,11 @@ class Progress:
         self._due = time.monotonic() + self._interval
 
     async def tick(self, done: int, total: int) -> None:
-        """Say it when it is time; call between answers, as often as convenient. `total` 0: not known."""
+        """Say it when it is time; call between answers, as often as convenient. `total` 0: not known.
+
+        Raises `CommandFailed` when the one logged in may not go on: a whole mailbox takes minutes (BAL-5).
+        """
+        await check_admitted(self._session)
         if done < total or not total:
             now = time.monotonic()
             if now >= self._due:

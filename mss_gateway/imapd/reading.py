@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mss_gateway.mail.message import Header
 from mss_gateway.mail.spans import Octets
 from mss_gateway.ports.mailboxes import MessageRow, Want
+from mss_gateway.ports.store import DamagedBody
 from mss_gateway.protocol.imap import objectids
 from mss_gateway.protocol.imap.headeronly import HeaderOnly, written_date
 from mss_gateway.protocol.imap.matching import (
@@ -92,7 +93,7 @@ class Reader:
 
     async def scan(self, key: SearchKey, universe: list[int]) -> list[int]:
         """The UIDs of the universe for which a settled key holds."""
-        session, selected, view = self.session, self.selected, self.selected.view
+        view = self.selected.view
         wanted = columns(key)
         texts = Column.TEXT in wanted
         want = {_WANTS[column] for column in wanted if column in _WANTS}
@@ -106,13 +107,25 @@ class Reader:
         for at in range(0, len(universe), size):
             if self.progress is not None:
                 await self.progress.tick(at, len(universe))
-            part = universe[at : at + size]
-            rows = await session.mailboxes.rows(selected.folder.id, selected.viewer, part, frozenset(want))
-            if texts:
-                found += await self._read(match, rows)
-            else:
-                found += [row.uid for row in rows if match(Found(row, 0))]
+            found += await self._matching(match, universe[at : at + size], frozenset(want), texts=texts)
         return found
+
+    async def _matching(
+        self, match: Match, part: list[int], want: frozenset[Want], *, texts: bool
+    ) -> list[int]:
+        """Those of some messages that match; one that is damaged does not, and keeps no other from its match."""
+        session, selected = self.session, self.selected
+        try:
+            rows = await session.mailboxes.rows(selected.folder.id, selected.viewer, part, want)
+            if texts:
+                return await self._read(match, rows)
+            return [row.uid for row in rows if match(Found(row, 0))]
+        except DamagedBody:
+            if len(part) == 1:
+                return []
+            middle = len(part) // 2
+            first = await self._matching(match, part[:middle], want, texts=texts)
+            return first + await self._matching(match, part[middle:], want, texts=texts)
 
     async def _read(self, match: Match, rows: list[MessageRow]) -> list[int]:
         """Those of some messages that match, their texts read: small ones together, large ones part by part."""

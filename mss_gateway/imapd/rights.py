@@ -17,6 +17,10 @@ NONE: frozenset[str] = frozenset()
 """The rights of somebody who has nothing to do with the box."""
 
 
+SESSION_ENDED = "the session of this login has ended, log in again"
+"""What a client hears whose token has opened no more than this."""
+
+
 def not_there() -> CommandFailed:
     """The refusal that tells nothing of a mailbox, not even that it exists."""
     return CommandFailed("No such mailbox", b"NONEXISTENT")
@@ -51,10 +55,20 @@ def trace_line(session: Session, event: str, box: BoxRow, **detail: str) -> Trac
 
 async def still_admitted(session: Session) -> bool:
     """Whether the one logged in may go on, here and in the folder in hand; says BYE when not (BAL-5)."""
+    if session.ended:
+        session.core.bye(SESSION_ENDED)
+        return False
     if await session.admitted() and await still_reads(session):
         return True
     session.core.bye("your access to a mailbox has changed, log in again")
     return False
+
+
+async def check_admitted(session: Session) -> None:
+    """Raise `CommandFailed` in the middle of a long command when its client may not go on; BYE follows with the next
+    one. Costs nothing while the directory stays as it was."""
+    if session.ended or (session.outdated and not (await session.admitted() and await still_reads(session))):
+        raise CommandFailed("Your access to the mailbox has ended", b"NOPERM")
 
 
 async def still_reads(session: Session) -> bool:

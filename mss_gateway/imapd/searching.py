@@ -45,6 +45,7 @@ async def search(session: Session, request: Request) -> None:
             selected.view.save(())  # RFC 5182 section 2.1
         raise
     uids = matches.uids
+    session.did("mailbox-searched", "SEARCH", count=len(uids))
     results = await results_of(session, selected, command.key, matches, command.returns, uid=command.uid)
     if "SAVE" in command.returns:
         selected.view.save(saved_part(uids, command.returns, command.partial))

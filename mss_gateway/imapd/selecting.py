@@ -45,6 +45,7 @@ async def select(session: Session, request: Request) -> None:
     except BaseException:
         session.leave()
         raise
+    session.did("mailbox-opened", "EXAMINE" if command.read_only else "SELECT", count=len(selected.view))
     code = b"READ-WRITE" if writes(selected) else b"READ-ONLY"
     session.core.tagged(Ending.OK, "selected", code=code)
 
@@ -76,7 +77,8 @@ async def close(session: Session, request: Request) -> None:
     expunges = isinstance(request.command, Close) and not selected.read_only
     if expunges and "e" in await rights_here(session):
         with contextlib.suppress(NoSuchFolder):  # deleted by another session: nothing is left to expunge
-            await session.mailboxes.expunge(selected.folder.id, selected.viewer, None)
+            if gone := await session.mailboxes.expunge(selected.folder.id, selected.viewer, None):
+                session.did("mailbox-removed", "CLOSE", gone)
     session.leave()
     session.core.tagged(Ending.OK, "closed")
 
@@ -103,6 +105,8 @@ async def expunge(session: Session, request: Request) -> None:
     removed = await Progress(session, request.tag).while_waiting(
         session.mailboxes.expunge(selected.folder.id, selected.viewer, uids), len(selected.view)
     )
+    if removed:
+        session.did("mailbox-removed", "EXPUNGE", removed)
     selected.dirty = True
     await sync(session)
     finish(session, "expunged", told_to(session) if removed else b"", limit)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mss_gateway.net.stream import Stream
 from mss_gateway.observe.log import Log
+from mss_gateway.pipeline.auditing import Reads
 from mss_gateway.pipeline.filing import Filing
 from mss_gateway.pipeline.login import Login
+from mss_gateway.pipeline.notes import Notes
+from mss_gateway.pipeline.sasl import Exchange
 from mss_gateway.ports.access import Access
 from mss_gateway.ports.identity import Principal
 from mss_gateway.ports.mailboxes import Folder, Mailboxes, Viewer
@@ -22,6 +25,7 @@ from mss_gateway.protocol.imap.fetchitems import FetchItem
 from mss_gateway.protocol.imap.tracker import SequenceView
 from mss_gateway.rules.exchange import SHARED_TYPES
 
+from .deeds import Deeds
 from .hub import Hub
 from .options import ImapdOptions
 
@@ -52,6 +56,8 @@ class Parts:
     hub: Hub
     log: Log
     options: ImapdOptions
+    notes: Notes | None = None  # where the functional trace goes (AUD-1)
+    reads: Reads = "all"
 
 
 @dataclass(slots=True)
@@ -103,7 +109,7 @@ class Session:
         self.followers: list[Follower] = []
         self.forerunners: list[Follower] = []  # hear of expunges before the client, by numbers that hold
         self.contexts: list[Context] = []  # live searches of the folder in hand (RFC 5267)
-        self.mechanism = ""
+        self.exchange: Exchange | None = None  # the AUTHENTICATE under way
         self.failed_logins = 0
         self.started = time.monotonic()  # since when it has not been logged in
         self.access: dict[tuple[int, int], Access | None] = {}  # by person and box, as imapd.rights read it
@@ -112,6 +118,8 @@ class Session:
         self.announce: Follower | None = None  # sends what NOTIFY and UPDATE have asked of messages
         self.owed: dict[int, tuple[FetchItem, ...]] = {}  # what UPDATE has asked, by UID
         self._generation = 0
+        self.doing = ""  # the kind of the command in hand
+        self._deeds = Deeds(parts.notes, parts.reads, stream.host)
 
     @property
     def who(self) -> Principal:
@@ -129,11 +137,18 @@ class Session:
         """Whether the one logged in may go on: a suspended or closed box, or a new password, ends it (BAL-5)."""
         login = self.parts.login
         generation = login.generation
+        if self.principal is not None and not login.still_shown(self.stream, self.principal):
+            return False
         known = self.principal is None or generation == self._generation
         if not known and not await login.still(self.who):
             return False
         self._generation = generation
         return True
+
+    @property
+    def ended(self) -> bool:
+        """Has the time come that was given to who is logged in (ECO.1.2.6)?"""
+        return self.principal is not None and 0.0 < self.principal.until <= time.time()
 
     @property
     def outdated(self) -> bool:
@@ -185,10 +200,39 @@ class Session:
         self.principal = None
         self.condstore = self.qresync = self.uidonly = self.rev2 = False
         self.comparator = DEFAULT
-        self.mechanism = ""
+        self.exchange = None
         self.access.clear()
         self.access_generation = -1
         self.started = time.monotonic()
+
+    def did(self, event: str, request: str, uids: Sequence[int] = (), *, count: int = 0) -> None:
+        """The one logged in did this in the folder in hand (AUD-1)."""
+        selected = self.folder
+        place = (selected.folder.box_id, selected.folder.id, selected.viewer.shared)
+        self._deeds.did(self.who, place, event, request, uids, count=count)
+
+    def added(self, folder: Folder, viewer: Viewer, request: str, uids: Sequence[int]) -> None:
+        """The one logged in put messages into a folder (AUD-1)."""
+        place = (folder.box_id, folder.id, viewer.shared)
+        self._deeds.did(self.who, place, "mailbox-added", request, uids)
+
+    def was_refused(self, reason: str) -> None:
+        """The command in hand was refused: told of the mailbox in hand, or else of the main one (AUD-1)."""
+        if self.principal is None:
+            return
+        selected = self.selected
+        place = (
+            (selected.folder.box_id, selected.folder.id, selected.viewer.shared)
+            if selected is not None
+            else (self.principal.primary.id, 0, False)
+        )
+        self._deeds.did(
+            self.principal, place, "mailbox-refused", self.doing, reason=reason or "refused", count=1
+        )
+
+    def tell_deeds(self) -> None:
+        """What was gathered for the functional trace is written now: the session ends."""
+        self._deeds.flush()
 
     def send(self, data: bytes) -> None:
         """Queue untagged data."""

@@ -58,7 +58,9 @@ async def found(session: Session, request: Request) -> Matches:
     await sync(session, expunges=command.uid)
     universe = searched(selected, command.key)
     check_limit(session, len(universe))
-    return await find_scored(session, selected, command.key, universe, Progress(session, request.tag))
+    matches = await find_scored(session, selected, command.key, universe, Progress(session, request.tag))
+    session.did("mailbox-searched", type(command).__name__.upper(), count=len(matches.uids))
+    return matches
 
 
 async def ordered(

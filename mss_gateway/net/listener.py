@@ -42,6 +42,9 @@ class Listener:
         self._streams: set[Stream] = set()
         self._server: asyncio.Server | None = None
         self._socket: socket.socket | None = None
+        self.port = options.port  # the one that is bound, once it is open
+        self.accepted = 0  # connections since the start
+        self.turned_away = 0  # over a cap
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -52,7 +55,8 @@ class Listener:
         if options.implicit_tls:
             self._socket = listening_socket(options.host, options.port, options.backlog)
             loop.add_reader(self._socket, self._accept_raw)
-            return int(self._socket.getsockname()[1])
+            self.port = int(self._socket.getsockname()[1])
+            return self.port
         self._server = await loop.create_server(
             lambda: Stream(self._accept),
             options.host,
@@ -60,7 +64,8 @@ class Listener:
             backlog=options.backlog,
             reuse_address=True,
         )
-        return int(self._server.sockets[0].getsockname()[1])
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self.port
 
     def _accept_raw(self) -> None:
         """Take what waits. A transport would read the ClientHello before the handshake is asked for."""
@@ -93,12 +98,15 @@ class Listener:
         return len(self._streams)
 
     def _accept(self, stream: Stream) -> None:
+        stream.door = self.options.name
         if not self._gate.enter(stream.host):
+            self.turned_away += 1
             # A client that waits for TLS cannot read a sentence; it is just closed.
             if self.options.busy and not self.options.implicit_tls:
                 stream.write(self.options.busy)
             self._group.create_task(stream.close(1.0))
             return
+        self.accepted += 1
         self._streams.add(stream)
         self._empty.clear()
         self._group.create_task(self._run(stream))

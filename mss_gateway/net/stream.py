@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 from .alert import Farewell
+from .binding import channel_bindings
 from .deflate import Deflated, Garbled
 
 READ_LIMIT = 256 * 1024  # octets held for a reader that is busy; reading from the socket pauses above it
@@ -30,11 +31,15 @@ class Draining(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TlsInfo:
-    """What was agreed in the handshake; `peer` is the client's certificate in DER, None when it gave none."""
+    """What was agreed in the handshake; `peer` is the client's certificate in DER, None when it gave none.
+
+    `bindings` are the channel bindings of this connection by type (`net.binding`).
+    """
 
     version: str
     cipher: str
     peer: bytes | None
+    bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 class Stream(asyncio.Protocol):
@@ -72,6 +77,7 @@ class Stream(asyncio.Protocol):
         self._deflated: Deflated | None = None
         self._inflated = b""  # a piece that is there for the next `take`
         self.host, self.port = peer
+        self.door = ""  # the listener's name, for traces
         self.tls: TlsInfo | None = None
 
     # --- called by the loop
@@ -238,7 +244,12 @@ class Stream(asyncio.Protocol):
             raise StreamClosed
         session = self._transport.get_extra_info("ssl_object")
         cipher = session.cipher()
-        self.tls = TlsInfo(session.version() or "", cipher[0] if cipher else "", session.getpeercert(True))
+        self.tls = TlsInfo(
+            session.version() or "",
+            cipher[0] if cipher else "",
+            session.getpeercert(True),
+            channel_bindings(session, context),
+        )
         return self.tls
 
     async def _shake_hands(self, raw: socket.socket | None, context: ssl.SSLContext, deadline: float) -> None:

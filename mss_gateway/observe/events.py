@@ -16,6 +16,8 @@ class Event(Enum):
     TRUST_REFUSED = "trust-refused"  # reason, sentence
     TRUST_FETCHED = "trust-fetched"  # what, url, octets, changed
     TRUST_FETCH_FAILED = "trust-fetch-failed"  # what, url, reason, sentence
+    DIRECTORY_LOADED = "directory-loaded"  # rows, refused, generated, source
+    DIRECTORY_REFUSED = "directory-refused"  # source, reason, sentence
     RELAYED = "relayed"  # domain, host, recipients, attempts, seconds (of the attempt)
     RELAY_DEFERRED = "relay-deferred"  # domain, host, reason, recipients, attempts
     RELAY_FAILED = "relay-failed"  # domain, host, reason, recipients, attempts
@@ -25,6 +27,8 @@ class Event(Enum):
     MESSAGE_ACCEPTED = "message-accepted"  # transaction, caller, size, placed, queued
     MESSAGE_REFUSED = "message-refused"  # transaction, peer, reason
     LOGIN = "login"  # peer, mechanism, result
+    PROVIDER_SILENT = "provider-silent"  # reason, sentence
+    PROVIDER_BACK = "provider-back"  # keys, left_out
     TLS_REFUSED = "tls-refused"  # session, peer, reason, sentence
     GATEWAY_FAULT = "gateway-fault"  # error, where
     SMTP_VIOLATION = "smtp-violation"  # peer, reason
@@ -33,6 +37,11 @@ class Event(Enum):
     IMAP_VIOLATION = "imap-violation"  # peer, reason
     IMAP_LOST = "imap-lost"  # peer
     IMAP_FAULT = "imap-fault"  # peer, error, where
-    STORE_FAULT = "store-fault"  # error, where, transaction or peer
+    STORE_FAULT = "store-fault"  # error, where, transaction or peer, body
+    ENCRYPTION_DONE = "encryption-done"  # goal, changed
     OPERATION_FAULT = "operation-fault"  # error, where
+    AUDIT_SEALED = "audit-sealed"  # line, link
+    AUDIT_DAMAGED = "audit-damaged"  # findings, line (of the first)
+    BACKUP_MADE = "backup-made"  # backup, octets, written
+    BACKUP_FAILED = "backup-failed"  # reason, sentence
     OPERATION = "operation"  # name, actor, result

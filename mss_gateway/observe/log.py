@@ -13,6 +13,7 @@ import structlog
 from .events import Event
 from .figures import Figures
 from .redact import clean, where
+from .spans import NoSpans, Spans
 
 
 class Level(IntEnum):
@@ -38,6 +39,7 @@ class Log:
     def __init__(self, options: LogOptions, figures: Figures, stream: Any = None) -> None:
         self._floor = Level[options.level.upper()]
         self.figures = figures
+        self.spans: Spans = NoSpans()
         self._logger = _logger(options, stream)
 
     def debug(self, event: Event, **fields: object) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from mss_gateway.mail.facts import read_message_id
 from mss_gateway.ports.annotations import Activity, Done
 from mss_gateway.rules.exchange import SHARED_TYPES
 
 from .boxes import BoxOperations, Provisioning
-from .operation import CONFLICT, USAGE, Arguments, Operation, OperationRefused, Result, limit_of, text
+from .operation import CONFLICT, Arguments, Operation, OperationRefused, Result, limit_of, moment, text
 
 LIMIT = 200
 """Acts that are shown when nothing else is asked for."""
@@ -41,8 +39,8 @@ class ActivityOperations:
         limit = limit_of(arguments, LIMIT, MAX_LIMIT)
         done = await self._activity.box_activity(
             row.id,
-            since=_since(text(arguments, "since", "")),
-            message_id=_message_id(text(arguments, "message_id", "")),
+            since=moment(arguments, "since"),
+            message_id=message_id_of(text(arguments, "message_id", "")),
             limit=limit + 1,
         )
         return {
@@ -63,18 +61,8 @@ def _record(done: Done) -> Result:
     }
 
 
-def _since(value: str) -> float:
-    if not value:
-        return 0.0
-    try:
-        return datetime.fromisoformat(value).astimezone().timestamp()
-    except (ValueError, OverflowError, OSError):
-        raise OperationRefused(
-            f"{value!r} is no date: write 2026-11-14 or 2026-11-14T08:30", "bad-argument", USAGE
-        ) from None
-
-
-def _message_id(value: str) -> str | None:
+def message_id_of(value: str) -> str | None:
+    """A Message-ID as it is stored, however it was typed; None for nothing."""
     if not value:
         return None
     # A terminal may send octets that are no text; brackets may be left out.

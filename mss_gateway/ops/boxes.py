@@ -12,10 +12,18 @@ from mss_gateway.base.secret import Secret
 from mss_gateway.mail.address import Address, parse_address
 from mss_gateway.ports.access import Access
 from mss_gateway.ports.identity import Hasher
+from mss_gateway.ports.people import People, PersonChoices
 from mss_gateway.ports.records import BoxRow, Membership, NewBox, Person
 from mss_gateway.ports.store import AlreadyExists, DirectoryRows
 from mss_gateway.rules.access import stored
-from mss_gateway.rules.boxes import check_box, check_fin, check_member, check_purge, check_transition
+from mss_gateway.rules.boxes import (
+    check_box,
+    check_fin,
+    check_member,
+    check_purge,
+    check_reason,
+    check_transition,
+)
 from mss_gateway.rules.facts import BoxState, BoxType, House
 from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.national import check_person_id
@@ -38,7 +46,7 @@ from .tracing import traced
 MIN_PASSWORD = 12  # characters
 
 
-class PeopleRows(DirectoryRows, Protocol):
+class PeopleRows(DirectoryRows, People, Protocol):
     """The directory, with what its people may do."""
 
     async def access(self, box_id: int, person_id: int) -> Access | None:
@@ -65,7 +73,6 @@ class BoxOperations:
         """Operations by name."""
         return {
             "bal.add": self.add,
-            "bal.list": self.list,
             "bal.show": self.show,
             "bal.suspend": self.suspend,
             "bal.activate": self.activate,
@@ -73,6 +80,7 @@ class BoxOperations:
             "bal.purge": self.purge,
             "bal.passwd": self.passwd,
             "bal.member": self.member,
+            "bal.certificate": self.certificate,
         }
 
     async def add(self, arguments: Arguments) -> Result:
@@ -103,10 +111,10 @@ class BoxOperations:
                 "app-login",
                 USAGE,
             )
-        password = await self._hash(arguments) if arguments.get("password") else ""
+        login = text(arguments, "login", str(address))
+        password = await self._hash(arguments, login) if arguments.get("password") else ""
         row = await self._add_row(arguments, box)
         if kind is BoxType.PER or box.password_login:
-            login = text(arguments, "login", row.address)
             await self.tie(arguments, row, login, box.display, national_id, password, "holder")
         if with_certificate:
             trace = traced("bal-certificate", arguments, row.id)
@@ -115,7 +123,15 @@ class BoxOperations:
             )
         for member in texts(arguments, "members"):
             await self._member(arguments, row, member)
-        return {"bal": await self._record(row)}
+        return {"bal": await self._record(row), "warnings": await self._doubles(kind, national_id)}
+
+    async def _doubles(self, kind: BoxType, national_id: str) -> list[str]:
+        """One professional with several logins: not wrong, and often not meant (BAL-2)."""
+        people = await self._p.rows.persons_by_national_id(national_id) if kind is BoxType.PER else []
+        if len(people) < 2:
+            return []
+        logins = ", ".join(one.login for one in people)
+        return [f"Several logins have this national id: {logins}; `bal add --login` takes one that is there"]
 
     async def _add_row(self, arguments: Arguments, box: NewBox) -> BoxRow:
         try:
@@ -146,10 +162,22 @@ class BoxOperations:
                 "patient-login",
                 CONFLICT,
             )
-        await self._p.rows.add_member(
-            box.id, person.id, role, traced("bal-member", arguments, box.id, role=role)
-        )
+        elif national_id and person.national_id != national_id:
+            person = await self._identified(arguments, person, national_id)
+        trace = traced("bal-member", arguments, box.id, role=role, login=login)
+        await self._p.rows.add_member(box.id, person.id, role, trace)
         return person
+
+    async def _identified(self, arguments: Arguments, person: Person, national_id: str) -> Person:
+        """A login whose national id nobody had said yet; one that has another is somebody else's (BAL-2)."""
+        if person.national_id:
+            raise OperationRefused(
+                f"{person.login} belongs to another national id: give another --login",
+                "national-id-mismatch",
+                CONFLICT,
+            )
+        trace = traced("person-set", arguments, None, login=person.login, national_id=national_id)
+        return await self._p.rows.set_person(person.id, PersonChoices(national_id=national_id), trace)
 
     async def _ties(self, person: Person) -> Sequence[Membership]:
         return await self._p.rows.memberships(person_id=person.id)
@@ -157,16 +185,6 @@ class BoxOperations:
     async def _is_patients(self, box_id: int) -> bool:
         box = await self._p.rows.box_by_id(box_id)
         return box is not None and box.type is BoxType.PAT
-
-    async def list(self, arguments: Arguments) -> Result:
-        """All boxes, or those of one type."""
-        wanted = text(arguments, "type", "")
-        types = (
-            [box_type(wanted).value]
-            if wanted
-            else [kind.value for kind in BoxType if kind is not BoxType.PAT]
-        )
-        return {"bals": [record(row) for row in await self._p.rows.boxes(types)]}
 
     async def show(self, arguments: Arguments) -> Result:
         """One box with its people."""
@@ -215,6 +233,7 @@ class BoxOperations:
 
     async def _state(self, arguments: Arguments, state: BoxState) -> Result:
         row = await self.found(arguments)
+        checked(lambda: check_reason(text(arguments, "reason", "")))
         return {"bal": record(await change_state(self._p.rows, arguments, row, state))}
 
     async def passwd(self, arguments: Arguments) -> Result:
@@ -232,11 +251,23 @@ class BoxOperations:
                     f"{row.address} has no holder: name the member's own login", "no-holder", NOT_FOUND
                 )
             person = people[0]
-        hashed = await self._hash(arguments)
+        hashed = await self._hash(arguments, person.login)
         await self._p.rows.set_password(
             person.id, hashed, traced("person-passwd", arguments, None, login=person.login)
         )
         return {"login": person.login}
+
+    async def certificate(self, arguments: Arguments) -> Result:
+        """Register one more certificate for an APP box (BAL-4)."""
+        row = await self.found(arguments)
+        if row.type is not BoxType.APP:
+            raise OperationRefused(
+                "Only an APP mailbox logs in with a certificate", "certificate-not-app", USAGE
+            )
+        dn = text(arguments, "certificate_dn")
+        trace = traced("bal-certificate", arguments, row.id)
+        await self._p.rows.add_certificate(row.id, text(arguments, "certificate_key"), dn, trace)
+        return {"bal": record(row), "certificate": dn}
 
     async def member(self, arguments: Arguments) -> Result:
         """Add a member to a shared box, or take one away."""
@@ -250,7 +281,7 @@ class BoxOperations:
                 row.id, person.id, traced("bal-member-remove", arguments, row.id)
             )
         else:
-            hashed = await self._hash(arguments) if arguments.get("password") else ""
+            hashed = await self._hash(arguments, login) if arguments.get("password") else ""
             national_id = text(arguments, "national_id", "")
             if national_id:
                 checked(lambda: check_person_id(national_id))
@@ -290,16 +321,16 @@ class BoxOperations:
             )
         return address
 
-    async def _hash(self, arguments: Arguments) -> str:
-        return await hash_password(self._p.hasher, arguments)
+    async def _hash(self, arguments: Arguments, login: str) -> str:
+        return await hash_password(self._p.hasher, arguments, login)
 
 
-async def hash_password(hasher: Hasher, arguments: Arguments) -> str:
-    """The hash of the argument `password`; raises `OperationRefused` when it is too short."""
+async def hash_password(hasher: Hasher, arguments: Arguments, login: str) -> str:
+    """The record of the argument `password` for this login; raises `OperationRefused` when it is too short."""
     password = text(arguments, "password")
     if len(password) < MIN_PASSWORD:
         raise OperationRefused(f"A password has at least {MIN_PASSWORD} characters", "password-short", USAGE)
-    return await hasher.hash(Secret(password))
+    return await hasher.hash(Secret(password), login)
 
 
 async def change_state(rows: DirectoryRows, arguments: Arguments, row: BoxRow, state: BoxState) -> BoxRow:

@@ -22,7 +22,8 @@ async def tie_carer(provisioning: Provisioning, arguments: Arguments, row: BoxRo
     """
     checked(lambda: check_member(row.type, ROLE, 0))
     login, rows = text(arguments, "login"), provisioning.rows
-    hashed = await hash_password(provisioning.hasher, arguments) if arguments.get("password") else ""
+    given = bool(arguments.get("password"))
+    hashed = await hash_password(provisioning.hasher, arguments, login) if given else ""
     person = await rows.person(login)
     if person is None:
         if not hashed:

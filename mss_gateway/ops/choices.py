@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from mss_gateway.ports.records import BoxChoices
-from mss_gateway.rules.boxes import check_auto_close, check_fin
+from mss_gateway.rules.boxes import check_auto_close, check_fin, check_place
 
 from .boxes import BoxOperations, Provisioning, checked, record
 from .operation import USAGE, Arguments, Operation, OperationRefused, Result, text
@@ -37,7 +37,13 @@ class ChoiceOperations:
             auto_close="" if auto_close == NEVER else auto_close,
             exchange_folder=_flag(arguments, "exchange_folder"),
             server_mdn=_flag(arguments, "server_mdn"),
+            structure=_text(arguments, "structure"),
+            responsible=_text(arguments, "responsible"),
         )
+        if choices.structure is not None or choices.responsible is not None:
+            structure = row.structure if choices.structure is None else choices.structure
+            responsible = row.responsible if choices.responsible is None else choices.responsible
+            checked(lambda: check_place(row.type, structure, responsible))
         if choices.fin is not None:
             fin = choices.fin
             checked(lambda: check_fin(fin))

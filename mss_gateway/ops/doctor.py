@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from .operation import Arguments, Operation, Result
+from .operation import Arguments, Operation, Result, flag
 
 
 class Verdict(Enum):
@@ -33,11 +33,19 @@ Examination = Callable[[], Awaitable[Sequence[Check]]]
 UNEXPECTED = "look into the log for `operation-fault`, and report it"
 
 
-class DoctorOperations:
-    """`doctor`. `examinations` are carried out in their order, by the name of the part that they look at."""
+Named = tuple[str, Examination]
+"""An examination with the name of the part that it looks at."""
 
-    def __init__(self, examinations: Sequence[tuple[str, Examination]]) -> None:
+
+class DoctorOperations:
+    """`doctor`. `examinations` are carried out in their order; `thorough` ones only when nobody asks for `quick`.
+
+    The thorough ones use the doors of a gateway that serves: they are left out where none is open (`offline`).
+    """
+
+    def __init__(self, examinations: Sequence[Named], thorough: Sequence[Named] = ()) -> None:
         self._examinations = tuple(examinations)
+        self._thorough = tuple(thorough)
 
     def table(self) -> dict[str, Operation]:
         """Operations by name."""
@@ -46,7 +54,8 @@ class DoctorOperations:
     async def doctor(self, arguments: Arguments) -> Result:
         """Every check; an examination that fails by itself is a bad check, never the end of the others."""
         checks: list[Check] = []
-        for name, examine in self._examinations:
+        thorough = () if flag(arguments, "quick") or flag(arguments, "offline") else self._thorough
+        for name, examine in self._examinations + thorough:
             try:
                 checks += await examine()
             except Exception as error:  # what is broken must not hide the rest

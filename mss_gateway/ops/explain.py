@@ -59,7 +59,7 @@ class ExplainOperations:
             decision = decide(facts)
             if isinstance(decision, Accept):
                 decided.append((Recipient(recipient.address), decision))
-            answers.append(_answer(facts, decision))
+            answers.append(_answer(facts, recipient, decision))
         plan = route(decided)
         return {
             "caller": {"kind": caller.kind.value, "auth": caller.auth},
@@ -76,7 +76,7 @@ class ExplainOperations:
 
     async def _party(self, name: str, value: str) -> Party:
         try:
-            return await self._gather.book.party(parse_address(value))
+            return await self._gather.listed(await self._gather.book.party(parse_address(value)))
         except InvalidValue as invalid:
             raise OperationRefused(f"{name}: {invalid.public}", invalid.reason, USAGE) from None
 
@@ -94,9 +94,9 @@ class ExplainOperations:
         return Caller(kind, "explain", "explain", "plain", boxes=boxes)
 
 
-def _answer(facts: Facts, decision: Accept | Refuse) -> Result:
+def _answer(facts: Facts, recipient: Party, decision: Accept | Refuse) -> Result:
     found: Result = {
-        "recipient": _party_record(facts.recipient),
+        "recipient": _party_record(recipient),
         "channel": {"state": facts.channel.state.value, "version": facts.channel.version},
         "verdicts": [
             {
@@ -123,6 +123,11 @@ def _party_record(party: Party | None) -> Result:
     found: Result = {"address": mask_text(str(party.address)), "place": party.place.value}
     if party.box is not None:
         found |= {"type": party.box.type.value, "state": party.box.state.value}
+    elif party.listed is not None:  # nothing is decided on it
+        found |= {
+            "type": party.listed.type.value,
+            "listed": asdict(party.listed) | {"type": party.listed.type.value},
+        }
     return found
 
 

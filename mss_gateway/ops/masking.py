@@ -8,7 +8,7 @@ from mss_gateway.rules.ins import mask_text
 
 from .operation import Arguments, Operation, OperationRefused, Result, flag
 
-IDENTIFIERS = frozenset({"structure", "responsible", "national_id"})
+IDENTIFIERS = frozenset({"structure", "responsible", "national_id", "structure_id"})
 """Checked numbers of structures and professionals: a SIRET with its prefix is as long as an INS."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 Arguments = Mapping[str, Any]
@@ -65,6 +66,22 @@ def limit_of(arguments: Arguments, default: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
         raise OperationRefused(f"The limit is a number from 1 to {most}", "bad-argument", USAGE)
     return value
+
+
+def moment(arguments: Arguments, name: str) -> float:
+    """Epoch seconds of a date or time in ISO 8601, local where no zone is named; 0 when absent.
+
+    Raises `OperationRefused`.
+    """
+    value = text(arguments, name, "")
+    if not value:
+        return 0.0
+    try:
+        return datetime.fromisoformat(value).astimezone().timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise OperationRefused(
+            f"{value!r} is no date: write 2026-11-14 or 2026-11-14T08:30", "bad-argument", USAGE
+        ) from None
 
 
 def flag(arguments: Arguments, name: str) -> bool:

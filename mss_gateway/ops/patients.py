@@ -51,7 +51,7 @@ class PatientOperations:
     async def add(self, arguments: Arguments) -> Result:
         """Create a patient's mailbox, activated when a password comes with it."""
         address = self._address(arguments)
-        hashed = await hash_password(self._p.hasher, arguments) if arguments.get("password") else ""
+        hashed = await self._hash(arguments, str(address))
         box = NewBox(
             address=str(address),
             type=BoxType.PAT,
@@ -67,6 +67,9 @@ class PatientOperations:
         if hashed:
             await self._holder(arguments, row, hashed)
         return {"patient": patient_record(row, flag(arguments, "full"))}
+
+    async def _hash(self, arguments: Arguments, login: str) -> str:
+        return await hash_password(self._p.hasher, arguments, login) if arguments.get("password") else ""
 
     async def _holder(self, arguments: Arguments, row: BoxRow, hashed: str) -> None:
         trace = traced("person-add", arguments, row.id)
@@ -86,7 +89,7 @@ class PatientOperations:
     async def activate(self, arguments: Arguments) -> Result:
         """Activate with a password, or take up again after a closure."""
         row = await self._found(arguments)
-        hashed = await hash_password(self._p.hasher, arguments) if arguments.get("password") else ""
+        hashed = await self._hash(arguments, row.address)
         person = await self._p.rows.person(row.address)
         if person is None and not hashed:
             raise OperationRefused("A first activation needs a password", "password-missing", USAGE)

@@ -13,7 +13,7 @@ from .tracing import traced
 
 
 class QuotaOperations:
-    """`bal quota`, and `bal show` with what is used."""
+    """`bal quota`."""
 
     def __init__(self, provisioning: Provisioning, rooms: Rooms) -> None:
         self._rows = provisioning.rows
@@ -21,8 +21,8 @@ class QuotaOperations:
         self._boxes = BoxOperations(provisioning)
 
     def table(self) -> dict[str, Operation]:
-        """Operations by name; `bal.show` here takes the place of the plain one."""
-        return {"bal.quota": self.quota, "bal.show": self.show}
+        """Operations by name."""
+        return {"bal.quota": self.quota}
 
     async def quota(self, arguments: Arguments) -> Result:
         """Change what is named; without any, show it."""
@@ -32,13 +32,7 @@ class QuotaOperations:
             choices = BoxChoices(quota_bytes=octets, quota_messages=messages)
             trace = traced("bal-quota", arguments, row.id, **chosen(choices))
             row = await self._rows.set_box_choices(row.id, choices, trace)
-        return {"address": row.address, "quota": _record(await self._rooms.room(row.id))}
-
-    async def show(self, arguments: Arguments) -> Result:
-        """One box with its people, and how full it is."""
-        row = await self._boxes.found(arguments)
-        result = await self._boxes.show(arguments)
-        return {"bal": {**result["bal"], **_record(await self._rooms.room(row.id))}}
+        return {"address": row.address, "quota": room_record(await self._rooms.room(row.id))}
 
 
 def _number(arguments: Arguments, name: str) -> int | None:
@@ -50,8 +44,8 @@ def _number(arguments: Arguments, name: str) -> int | None:
     return found[0]
 
 
-def _record(room: Room) -> Result:
-    """Limits are those in force, null where there is none."""
+def room_record(room: Room) -> Result:
+    """How full a box is, as JSON; limits are those in force, null where there is none."""
     return {
         "bytes": room.octets,
         "bytes_limit": room.octets_limit or None,

@@ -44,6 +44,7 @@ class Workbench:
 
     spool: Path
     executor: Executor
+    sealed: bool = False  # what lies in the spool is encrypted
 
 
 class TakeoverOperations:
@@ -153,7 +154,8 @@ class TakeoverOperations:
         return [tie.person_id for tie in await self._rows.memberships(box_id=box.id)]
 
     def _new_spool(self) -> Spool:
-        return Spool(self._workbench.spool / f"takeover-{token_hex(8)}", self._workbench.executor)
+        path = self._workbench.spool / f"takeover-{token_hex(8)}"
+        return Spool(path, self._workbench.executor, sealed=self._workbench.sealed)
 
     async def _spooled(self, one: Mapping[str, Any]) -> Spool:
         upload = one.get("upload")

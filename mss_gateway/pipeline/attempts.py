@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 from mss_gateway.mail.address import parse_address
 from mss_gateway.mail.trace import without_return_path
@@ -11,7 +13,10 @@ from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
 from mss_gateway.ports.mailboxes import Mailboxes
 from mss_gateway.ports.outbox import Claimed
+from mss_gateway.ports.queue import Queue, Selection
+from mss_gateway.ports.records import TraceLine
 from mss_gateway.ports.relay import Courier, Fate, Letter, Outcome
+from mss_gateway.ports.store import DamagedBody
 
 AT_ONCE = 32 * 1024
 """Octets: texts up to this size are read when their letters are claimed, larger ones in pieces while they are sent."""
@@ -19,10 +24,14 @@ AT_ONCE = 32 * 1024
 _FAULT = "internal fault, tried again later"
 
 
+class LetterStore(Mailboxes, Queue, Protocol):
+    """What attempts need of the store."""
+
+
 class Attempts:
     """Makes attempts. Texts that were read for letters at hand are kept until these begin, or are given up."""
 
-    def __init__(self, store: Mailboxes, courier: Courier, log: Log) -> None:
+    def __init__(self, store: LetterStore, courier: Courier, log: Log) -> None:
         self._store = store
         self._courier = courier
         self._log = log
@@ -50,10 +59,22 @@ class Attempts:
     async def make(self, letter: Claimed) -> tuple[Outcome, ...]:
         """One attempt; a fault of ours is an outcome too: the message stays, and is tried again."""
         try:
-            outcomes = await self._courier.deliver(self._letter(letter))
-            if len(outcomes) != len(letter.rows):
-                raise ValueError("one outcome for each recipient")
+            with self._log.spans.span("relay", domain=letter.domain, recipients=len(letter.rows)) as span:
+                outcomes = await self._courier.deliver(self._letter(letter))
+                if len(outcomes) != len(letter.rows):
+                    raise ValueError("one outcome for each recipient")
+                for outcome in outcomes:
+                    if outcome.fate is not Fate.SENT:
+                        span.refuse(outcome.reason)
             return outcomes
+        except DamagedBody as damaged:
+            self._log.fault(Event.STORE_FAULT, damaged, body=damaged.body_id)
+            rows = Selection(ids=tuple(row.id for row in letter.rows))
+            # Time does not mend it: it waits for a person, not for its next attempt.
+            detail = {"reason": str(damaged)}
+            line = TraceLine(time.time(), "held", "", letter.message_id, actor="gateway", detail=detail)
+            await self._store.hold_rows(rows, line)
+            return tuple(Outcome(row.recipient, Fate.TRY_LATER, "fault", str(damaged)) for row in letter.rows)
         except Exception as error:
             self._log.fault(Event.GATEWAY_FAULT, error)
             return tuple(Outcome(row.recipient, Fate.TRY_LATER, "fault", _FAULT) for row in letter.rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mss_gateway.mail.address import Address
 from mss_gateway.mail.facts import HeaderFacts
 from mss_gateway.ports.access import Rooms
-from mss_gateway.ports.directory import AddressBook
+from mss_gateway.ports.directory import NOBODY_LISTED, AddressBook, Listings
 from mss_gateway.ports.store import Channels, Identities
 from mss_gateway.rules.channel import Mark, answering_bal, mark
 from mss_gateway.rules.facts import (
@@ -41,11 +41,19 @@ class Gather:
     house: House
     identities: Identities
     rooms: Rooms
+    listings: Listings = NOBODY_LISTED
 
     async def sender(self, now: float, caller: Caller, sender: Address | None) -> Facts:
         """Facts at MAIL FROM."""
-        party = await self.book.party(sender) if sender is not None else None
+        party = await self.listed(await self.book.party(sender)) if sender is not None else None
         return Facts(now, self.house, caller, party)
+
+    async def listed(self, party: Party) -> Party:
+        """The party with the national directory's word on it, when it is a professional elsewhere (BAL-1)."""
+        if party.place is not Place.TRUSTED:
+            return party
+        found = await self.listings.listed(party.address.key)
+        return party if found is None else replace(party, listed=found)
 
     async def recipient(self, now: float, caller: Caller, sender: Party | None, recipient: Address) -> Facts:
         """Facts at RCPT TO."""

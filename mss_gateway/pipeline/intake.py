@@ -54,6 +54,7 @@ class IntakeOptions:
     hostname: str
     spool: Path
     correlation_key: bytes
+    sealed: bool = False  # what lies in the spool is encrypted
 
 
 class Intake:
@@ -87,7 +88,7 @@ class Intake:
 
     def new_spool(self) -> Spool:
         """An empty body for the message that comes now."""
-        return Spool(self._options.spool / self.new_id(), self._executor)
+        return Spool(self._options.spool / self.new_id(), self._executor, sealed=self._options.sealed)
 
     async def begin(
         self, caller: Caller, session: PeerSession, envelope: Envelope
@@ -134,6 +135,17 @@ class Intake:
             await asyncio.wait(set(self._under_way))
 
     async def _message(self, transaction: Transaction, spool: Spool) -> Accepted | Refuse:
+        kind = transaction.caller.kind.value
+        with self._log.spans.span("message", transaction=transaction.id, caller=kind) as span:
+            outcome = await self._settled(transaction, spool)
+            if isinstance(outcome, Refuse):
+                span.refuse(outcome.reason)
+            else:
+                span.put(placed=outcome.placed, queued=outcome.queued)
+        return outcome
+
+    async def _settled(self, transaction: Transaction, spool: Spool) -> Accepted | Refuse:
+        started = time.perf_counter()
         try:
             spooled = await spool.finish()
             outcome = spooled if isinstance(spooled, Refuse) else await self._accept(transaction, spooled)
@@ -149,22 +161,27 @@ class Intake:
             await spool.discard()
         if isinstance(outcome, Refuse):
             self.note_refusal(transaction, transaction.session.host, outcome)
+        else:
+            self._log.figures.accept_seconds.observe(time.perf_counter() - started)
         return outcome
 
     async def _accept(self, transaction: Transaction, spooled: Spooled) -> Accepted | Refuse:
-        reading = await self._reader.read(
-            spooled, patients=transaction.patients(), null_sender=transaction.envelope.sender is None
-        )
+        spans, patients = self._log.spans, transaction.patients()
+        with spans.span("read", size=spooled.size):
+            null_sender = transaction.envelope.sender is None
+            reading = await self._reader.read(spooled, patients=patients, null_sender=null_sender)
         facts = reading.facts
         for _ in range(STALE_RETRIES):
             now = self._clock.now()
-            decided = await self._decide(now, transaction, facts)
+            with spans.span("decide", recipients=len(transaction.recipients)):
+                decided = await self._decide(now, transaction, facts)
             if isinstance(decided, Refuse):
                 return decided
             draft = Draft(transaction, spooled, reading, tuple(decided), now)
             delivery = await build(draft, self.stationery)
             try:
-                placed = await self._store.accept(delivery)
+                with spans.span("commit"):
+                    placed = await self._store.accept(delivery)
             except StaleChannel:
                 continue
             return self._accepted(draft, delivery, len(placed))

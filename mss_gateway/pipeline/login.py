@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from mss_gateway.base.errors import Refuse
 from mss_gateway.base.secret import Secret
@@ -13,20 +16,20 @@ from mss_gateway.net.stream import Stream
 from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
 from mss_gateway.ports.identity import Accounts, Principal
+from mss_gateway.ports.people import LastLogins
 from mss_gateway.ports.records import TraceLine
 from mss_gateway.ports.refused import INBOUND, Refusal, RefusalNotes
+from mss_gateway.ports.store import StoreError
 from mss_gateway.ports.trust import Peers
-from mss_gateway.protocol.sasl import parse_external, parse_plain
 from mss_gateway.rules.facts import Caller, CallerKind
 from mss_gateway.rules.ins import mask_text
 
 from .notes import Notes
+from .sasl import NOT_A_CLIENT, Challenge, Exchange, Visit
+from .sasl_mechanisms import MECHANISMS, TOKENS, offered
 
 NO_CERTIFICATE = Refuse(
     550, "5.7.1", "A client certificate of the trust space is required (mutual TLS)", "no-certificate"
-)
-NOT_A_CLIENT = Refuse(
-    535, "5.7.8", "This login needs a client certificate in the TLS handshake", "no-certificate"
 )
 UNKNOWN_MECHANISM = Refuse(504, "5.5.4", "This authentication mechanism is not offered", "unknown-mechanism")
 
@@ -37,11 +40,22 @@ OPERATORS = 1000  # certificates remembered
 class Login:
     """Turns certificates and credentials into callers. Refusals are values and never tell which part was wrong."""
 
-    mechanisms = ("PLAIN", "EXTERNAL")
-
     def __init__(
-        self, trust: Peers, accounts: Accounts, notes: Notes, log: Log, refused: RefusalNotes
+        self,
+        trust: Peers,
+        accounts: Accounts,
+        notes: Notes,
+        log: Log,
+        refused: RefusalNotes,
+        without: frozenset[str] = TOKENS,
+        last: LastLogins | None = None,
+        *,
+        plus_tls13: bool = False,
     ) -> None:
+        """`without` names the mechanisms that are switched off, `last` keeps when people were last here."""
+        self._last = last
+        self._plus_tls13 = plus_tls13
+        self.mechanisms = tuple(name for name in MECHANISMS if name not in without)
         self._trust = trust
         self._refused = refused
         self._accounts = accounts
@@ -83,41 +97,33 @@ class Login:
         return Caller(CallerKind.OPERATOR, peer.dn_key, peer.dn_text, "mtls", domains=domains)
 
     def offered(self, stream: Stream) -> tuple[str, ...]:
-        """What this peer may use: clients try EXTERNAL first, and fail, when it is offered without a certificate."""
-        has_certificate = stream.tls is not None and stream.tls.peer is not None
-        return self.mechanisms if has_certificate else ("PLAIN",)
+        """The mechanisms that this connection may use now (ACC-1)."""
+        return offered(self.mechanisms, stream.tls, plus_tls13=self._plus_tls13)
 
     async def password(self, stream: Stream, user: str, password: Secret) -> Principal | Refuse:
-        """A login with a password."""
-        return self._traced(stream, "password", await self._accounts.plain(user, password, stream.host))
+        """IMAP's LOGIN command."""
+        outcome = await self._accounts.plain(user, password, stream.host)
+        return await self._traced(stream, "password", user, outcome)
 
-    async def authenticate(self, stream: Stream, mechanism: str, data: bytes) -> Principal | Refuse:
-        """A SASL exchange whose client response is `data` (RFC 4616, RFC 4422 appendix A)."""
-        if mechanism == "PLAIN":
-            credentials = parse_plain(data)
-            if isinstance(credentials, Refuse):
-                return self._traced(stream, mechanism, credentials)
-            return await self.password(stream, credentials.login, credentials.password)
-        if mechanism == "EXTERNAL":
-            return self._traced(stream, mechanism, await self._external(stream, data))
-        return self._traced(stream, mechanism, UNKNOWN_MECHANISM)
-
-    async def _external(self, stream: Stream, data: bytes) -> Principal | Refuse:
-        der = stream.tls.peer if stream.tls else None
-        if der is None:
-            return NOT_A_CLIENT
-        await self._trust.ask_status(der)
-        peer = self._trust.identify(der)
-        if isinstance(peer, Refuse):
-            # RFC 4954 section 4.7 knows these two.
-            code, status = (454, "4.7.0") if peer.temporary else (535, "5.7.8")
-            return Refuse(code, status, peer.public, peer.reason)
-        wanted = parse_external(data)
-        return wanted if isinstance(wanted, Refuse) else await self._accounts.certificate(peer.dn_key, wanted)
+    def exchange(self, stream: Stream, mechanism: str) -> Exchange | Refuse:
+        """Begin a SASL exchange; its end is traced. `mechanism` is in upper case."""
+        names = self.offered(stream)
+        begin = MECHANISMS.get(mechanism)
+        if begin is None or mechanism not in names:
+            return NOT_A_CLIENT if mechanism == "EXTERNAL" else UNKNOWN_MECHANISM
+        visit = Visit(self._accounts, self._trust, stream, "SCRAM-SHA-256-PLUS" in names)
+        return _Followed(begin(visit), partial(self._traced, stream, mechanism))
 
     def directory_changed(self) -> None:
         """Boxes, persons or members have changed: who is in must be looked at anew (BAL-5)."""
         self.generation += 1
+
+    def still_shown(self, stream: Stream, principal: Principal) -> bool:
+        """Whether the certificate by which software came in is still good: its dates, its revocation (TRU-2)."""
+        if principal.auth != "external":
+            return True
+        der = stream.tls.peer if stream.tls else None
+        return der is not None and not isinstance(self._trust.identify(der), Refuse)
 
     async def still(self, principal: Principal) -> bool:
         """Whether somebody who came in before may go on."""
@@ -153,18 +159,51 @@ class Login:
         detail: dict[str, str | int] = {"reason": reason, "session": session}
         self._notes.add(TraceLine(time.time(), "tls-refused", "", actor=stream.host, detail=detail))
 
-    def _traced(self, stream: Stream, how: str, outcome: Principal | Refuse) -> Principal | Refuse:
-        refused = isinstance(outcome, Refuse)
-        reason = outcome.reason if isinstance(outcome, Refuse) else "ok"
-        actor = stream.host if isinstance(outcome, Refuse) else mask_text(outcome.login)
-        self._log.info(Event.LOGIN, peer=stream.host, mechanism=how.lower(), result=reason)
-        self._notes.add(
-            TraceLine(
-                time.time(),
-                "login-refused" if refused else "login",
-                "",
-                actor=actor,
-                detail={"result": reason, "peer": stream.host},
-            )
-        )
+    async def _traced(
+        self, stream: Stream, how: str, login: str, outcome: Principal | Refuse
+    ) -> Principal | Refuse:
+        detail: dict[str, str | int] = {"result": "ok", "peer": stream.host, "mechanism": how.lower()}
+        if stream.door:
+            detail["door"] = stream.door
+        if isinstance(outcome, Refuse):
+            detail["result"] = outcome.reason
+            # What was typed may be a password in the wrong field: only the login of somebody we know is written.
+            detail["login"] = mask_text(await self._accounts.whose(login)) or "unknown"
+            line = TraceLine(time.time(), "login-refused", "", actor=stream.host, detail=detail)
+        else:
+            main = outcome.boxes[0].id if outcome.boxes else None
+            who = mask_text(outcome.login)
+            line = TraceLine(time.time(), "login", "", box_id=main, actor=who, detail=detail)
+            await self._note_last(outcome)
+        self._log.info(Event.LOGIN, peer=stream.host, mechanism=how.lower(), result=detail["result"])
+        self._notes.add(line)
         return outcome
+
+    async def _note_last(self, principal: Principal) -> None:
+        if self._last is None:
+            return
+        box_id = 0 if principal.person_id else principal.primary.id
+        with contextlib.suppress(StoreError):  # a full disk must keep nobody from reading
+            await self._last.note_login(principal.person_id, time.time(), box_id)
+
+
+class _Followed:
+    """An exchange whose outcome is traced."""
+
+    def __init__(
+        self, exchange: Exchange, trace: Callable[[str, Principal | Refuse], Awaitable[Principal | Refuse]]
+    ) -> None:
+        self._exchange = exchange
+        self._trace = trace
+
+    @property
+    def opening(self) -> bytes:
+        return self._exchange.opening
+
+    @property
+    def login(self) -> str:
+        return self._exchange.login
+
+    async def step(self, data: bytes) -> Challenge | Principal | Refuse:
+        outcome = await self._exchange.step(data)
+        return outcome if isinstance(outcome, Challenge) else await self._trace(self.login, outcome)

@@ -1,4 +1,8 @@
-"""The body of a message under way: in memory while small, then in a file, with flat memory."""
+"""The body of a message under way: in memory while small, then in a file, with flat memory.
+
+Where messages are encrypted at rest, the file is sealed from its first octet on, with a key that only this process
+knows until the store writes it down with the message (OPS-5).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mss_gateway.base.errors import Refuse
-from mss_gateway.ports.records import SpoolFile
+from mss_gateway.ports.records import TEXT_PART, SpoolFile
+from mss_gateway.ports.sealing import CHUNK, KEY_SIZE, Seal
 
 MEMORY_LIMIT = 256 * 1024  # octets of one message kept in memory before a file is made; its header must fit
 WRITE_SIZE = 256 * 1024  # octets gathered before one write to the file
@@ -32,7 +37,11 @@ class Spooled:
 class Spool:
     """Collects one message. Disk writes happen in `executor`; nothing is durable until the store has it."""
 
-    def __init__(self, path: Path, executor: Executor) -> None:
+    def __init__(self, path: Path, executor: Executor, *, sealed: bool = False) -> None:
+        self._key = os.urandom(KEY_SIZE) if sealed else None
+        self._seal = None if self._key is None else Seal(self._key)
+        self._chunks = 0  # sealed and written
+        self._tail = b""  # octets that are no whole chunk yet
         self._path = path
         self._executor = executor
         self._pending: list[bytes] = []
@@ -53,7 +62,7 @@ class Spool:
             return
         await self._flush()
 
-    async def _flush(self) -> None:
+    async def _flush(self, *, last: bool = False) -> None:
         data = b"".join(self._pending)
         self._pending = []
         self._pending_size = 0
@@ -62,18 +71,34 @@ class Spool:
             self._header = data[: header_size(data)]
             data = data[len(self._header) :]
         # The thread cannot be cancelled: `discard` waits for it, or it would write to a descriptor used anew.
-        self._writing = asyncio.get_running_loop().run_in_executor(self._executor, self._write, data)
+        self._writing = asyncio.get_running_loop().run_in_executor(self._executor, self._write, data, last)
         await asyncio.shield(self._writing)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, last: bool) -> None:
         if self._file is None:
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             self._made = True
+        self._written += len(data)
+        if self._seal is not None:
+            data = self._sealed(self._seal, self._tail + data, last)
         view = memoryview(data)
         while view:
             done = os.write(self._file, view)
             view = view[done:]
-            self._written += done
+
+    def _sealed(self, seal: Seal, data: bytes, last: bool) -> bytes:
+        """The chunks that are whole; the rest waits for more, or is the last chunk, which is never left out."""
+        chunks = []
+        at = 0
+        while len(data) - at > CHUNK:
+            chunks.append(seal.close_chunk(TEXT_PART, self._chunks, data[at : at + CHUNK], last=False))
+            self._chunks += 1
+            at += CHUNK
+        self._tail = data[at:]
+        if last:
+            chunks.append(seal.close_chunk(TEXT_PART, self._chunks, self._tail, last=True))
+            self._tail = b""
+        return b"".join(chunks)
 
     async def finish(self, memory: int = MEMORY_LIMIT) -> Spooled | Refuse:
         """Close the body and split it after the header block; a text of more than `memory` octets goes to the file.
@@ -92,15 +117,15 @@ class Spool:
             if size > MEMORY_LIMIT:
                 return HEADER_TOO_LARGE
             return Spooled(data[:size], data[size:], len(data))
-        if self._pending:
-            await self._flush()
+        if self._pending or self._seal is not None:
+            await self._flush(last=True)
         os.close(self._file)
         self._file = None
         header = self._header
         if not header or len(header) > MEMORY_LIMIT:
             await self.discard()
             return HEADER_TOO_LARGE
-        return Spooled(header, SpoolFile(self._path, 0, self._written), self.size)
+        return Spooled(header, SpoolFile(self._path, 0, self._written, self._key), self.size)
 
     async def discard(self) -> None:
         """Forget the message; the file goes too."""

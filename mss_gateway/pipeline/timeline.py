@@ -9,9 +9,11 @@ from mss_gateway.base.errors import InvalidValue, Refuse
 from mss_gateway.mail.reports import ReportKind, ReportReading
 from mss_gateway.ports.records import TraceLine
 from mss_gateway.rules.actions import SetChannel
+from mss_gateway.rules.facts import Party, Place
 from mss_gateway.rules.ins import correlation, mask_text, parse_ins
 from mss_gateway.rules.policy import refusing_rule
 from mss_gateway.rules.routing import Route
+from mss_gateway.rules.senders import PATIENT_PLACES
 
 from .transaction import Transaction
 
@@ -87,6 +89,7 @@ def lines_of(
             placed=len(plan.local),
             filed=len(plan.copies),
             queued=queued,
+            **_parties(transaction, key),
             **({"channel": plan.channels[-1].state.value} if plan.channels else {}),
         )
     ]
@@ -99,6 +102,42 @@ def lines_of(
         who = patient_detail(str(end.patient), key)
         lines += [line("auto-closed", cause=end.cause, bal=bal, **who) for bal in end.bals]
     return lines
+
+
+_mark = lru_cache(maxsize=4096)(patient_mark)
+
+MARKS = 20
+"""Patients of one message whose marks its line holds: indicators count each patient once."""
+
+
+def _parties(transaction: Transaction, key: bytes) -> dict[str, str | int]:
+    """The kinds of correspondents of a message, the mailbox here that it comes from, its patients (AUD-3)."""
+    sender = transaction.sender
+    found: dict[str, str | int] = {"sender": kind_of(sender)}
+    if sender is not None and sender.box is not None and transaction.caller.boxes:
+        found["sender_box"] = sender.box.id
+    kinds: dict[str, int] = {}
+    marks: list[str] = []
+    for _, party in transaction.recipients:
+        kind = kind_of(party)
+        kinds[kind] = kinds.get(kind, 0) + 1
+        if kind == "patient" and len(marks) < MARKS and (mark := _mark(party.address.key, key)):
+            marks.append(mark)
+    found["recipients"] = " ".join(f"{kind}:{count}" for kind, count in kinds.items())
+    if marks:
+        found["marks"] = " ".join(marks)
+    return found
+
+
+def kind_of(party: Party | None) -> str:
+    """The kind of a correspondent: the type of a mailbox here, `patient`, `operator`, `outside`, or `report`."""
+    if party is None:
+        return "report"
+    if party.place in PATIENT_PLACES:
+        return "patient"
+    if party.box is not None:
+        return party.box.type.value
+    return "operator" if party.place is Place.TRUSTED else "outside"
 
 
 def channel_line(

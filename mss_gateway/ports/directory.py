@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mss_gateway.mail.address import Address
-from mss_gateway.rules.facts import Party, Place
+from mss_gateway.rules.facts import Listed, Party, Place
 
 
 class AddressBook(Protocol):
@@ -16,3 +16,22 @@ class AddressBook(Protocol):
 
     async def party(self, address: Address) -> Party:
         """The address with its place and, when it is hosted here, its box."""
+
+
+class Listings(Protocol):
+    """What the national directory knows of addresses elsewhere (BAL-1)."""
+
+    async def listed(self, key: str) -> Listed | None:
+        """The word on one address key; None when it is not known, or when no directory is loaded. Never raises."""
+
+
+class NoListings:
+    """No national directory: nothing is known of anybody."""
+
+    async def listed(self, key: str) -> Listed | None:
+        """Nothing."""
+        return None
+
+
+NOBODY_LISTED: Listings = NoListings()
+"""Of a line without a national directory."""

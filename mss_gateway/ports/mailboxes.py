@@ -257,7 +257,7 @@ class Mailboxes(Rights, Annotations, Activity, TextSearch, FetchLines, Protocol)
         """Octets of the part after the header; shorter at the end. Callers read large bodies in pieces."""
 
     async def read_texts(self, body_ids: Sequence[int], limit: int) -> dict[int, bytes]:
-        """Whole texts of those bodies whose text is at most `limit` octets, in one hop."""
+        """Whole texts of those bodies whose text is at most `limit` octets, in one hop; without what is damaged."""
 
     async def keep_previews(self, previews: Mapping[int, str]) -> None:
         """Write down the first words of bodies by their id (RFC 8970)."""

@@ -11,14 +11,21 @@ from mss_gateway.rules.facts import BoxState, BoxType, ChannelState, IdentitySta
 
 INBOX = "INBOX"
 
+TEXT_PART = 1
+"""The number under which the text of a message is sealed (`ports.sealing`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpoolFile:
-    """A body too large for memory: `size` octets of `path` from `offset` on. The store may take the file."""
+    """A body too large for memory: `size` octets of `path` from `offset` on. The store may take the file.
+
+    With a `key` the file holds nothing but the text, sealed with it as its part `TEXT_PART` (`ports.sealing`).
+    """
 
     path: Path
     offset: int
     size: int
+    key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +314,8 @@ class BoxChoices:
     alert_address: str | None = None
     quota_bytes: int | None = None
     quota_messages: int | None = None
+    structure: str | None = None
+    responsible: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,12 @@ from typing import Protocol
 from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState, IdentityStatus
 
 from .alerts import DueAlert, SettledAlert
+from .imports import BoxImports
 from .mailboxes import Mailboxes
 from .outbox import Claimed, Interrupted, Lease, Share
+from .people import Delegation, People
 from .queue import Queue
+from .quota import QuotaRows
 from .records import (
     BoxChoices,
     BoxRow,
@@ -33,6 +36,14 @@ class StoreError(Exception):
 
 class StoreFull(StoreError):
     """No space left; nothing was changed, everything before is kept."""
+
+
+class DamagedBody(StoreError):
+    """The octets of one message cannot be opened: they are damaged, or were put in its place (OPS-5)."""
+
+    def __init__(self, body_id: int) -> None:
+        super().__init__(f"The message body {body_id} is damaged: `mss-gateway verify` tells more")
+        self.body_id = body_id
 
 
 class StaleReceipt(StoreError):
@@ -112,7 +123,13 @@ class DirectoryRows(Protocol):
         """Register somebody who logs in; raise `AlreadyExists`."""
 
     async def set_password(self, person_id: int, password_hash: str, trace: TraceLine) -> None:
-        """Replace a password hash."""
+        """Replace the record of a password (`ports.identity.Hasher`), its SCRAM keys with it."""
+
+    async def login_keys(self, person_id: int) -> str:
+        """The sealed SCRAM keys of a person, empty when there are none (ACC-2)."""
+
+    async def put_login_keys(self, person_id: int, password_hash: str, keys: str) -> None:
+        """Keep the sealed SCRAM keys of a password, unless it has been replaced meanwhile."""
 
     async def person(self, login: str) -> Person | None:
         """The person of a login, compared case-insensitively."""
@@ -130,6 +147,14 @@ class DirectoryRows(Protocol):
 
     async def persons(self, ids: Sequence[int]) -> list[Person]:
         """Persons of these ids."""
+
+    async def persons_by_national_id(self, national_id: str) -> list[Person]:
+        """Persons of `8`+RPPS or `0`+ADELI, by id; usually one, disabled ones included; none for an empty id."""
+
+    async def delegations(
+        self, *, person_id: int | None = None, box_id: int | None = None
+    ) -> list[Delegation]:
+        """Delegations of a person or of a box, those that have ended too (BAL-6)."""
 
     async def add_certificate(self, box_id: int, dn_key: str, dn: str, trace: TraceLine) -> None:
         """Register a client certificate's whole DN for an APP box (BAL-4)."""
@@ -246,6 +271,9 @@ class Store(
     Queue,
     Alerts,
     Trace,
+    People,
+    BoxImports,
+    QuotaRows,
     Mailboxes,
     Protocol,
 ):

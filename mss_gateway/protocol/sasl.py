@@ -43,3 +43,13 @@ def parse_external(data: bytes) -> str | Refuse:
         return data.decode()
     except UnicodeDecodeError:
         return MALFORMED
+
+
+def parse_text(data: bytes) -> str | None:
+    """Read one answer of LOGIN, None when it cannot be one; raises nothing."""
+    if len(data) > MAX_FIELD or b"\0" in data:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None

@@ -27,6 +27,9 @@ ROLES: dict[BoxType, frozenset[str]] = {
 }
 """Which ties a person may have to a box of each type (BAL-2..4, PAT-6)."""
 
+DELEGABLE = frozenset({BoxType.PER, BoxType.ORG, BoxType.CAB})
+"""Types of which a person may get the right to write without reading: never software's, never a patient's (BAL-6)."""
+
 _PATIENT_STATES: dict[str, tuple[BoxState, str]] = {
     **dict.fromkeys(("active", "actif", "activé", "activée", "activated"), (BoxState.ACTIVE, "")),
     **dict.fromkeys(
@@ -41,6 +44,9 @@ _PATIENT_STATES: dict[str, tuple[BoxState, str]] = {
     **dict.fromkeys(("none", "aucun", "aucune", "absent", "absente"), (BoxState.CLOSED, "none")),
     **dict.fromkeys(("deceased", "décédé", "décédée", "dcd"), (BoxState.CLOSED, "deceased")),
 }
+
+LOGIN_LENGTH = 254
+"""Characters of a login: it may be an address."""
 
 AUTO_CLOSE_DAYS = 3650
 """The longest silence that closes a channel by itself (CHN-8)."""
@@ -78,6 +84,28 @@ def check_member(kind: BoxType, role: str, holders: int) -> None:
         raise InvalidValue("the mailbox already has its one holder", "second-holder")
 
 
+def check_delegation(kind: BoxType, begins: float, ends: float, now: float) -> None:
+    """Raise `InvalidValue` when nobody may write for a box of this type, or not in this time (BAL-6)."""
+    if kind not in DELEGABLE:
+        raise InvalidValue(f"nobody but its own login writes from a {kind.value} mailbox", "delegation-type")
+    if ends <= now:
+        raise InvalidValue("the end of the delegation has passed already", "delegation-time")
+    if ends <= begins:
+        raise InvalidValue("a delegation ends after it begins", "delegation-time")
+
+
+def check_login(login: str) -> None:
+    """Raise `InvalidValue` unless people can type it: 1 to 254 characters, printable, without a space."""
+    if not 1 <= len(login) <= LOGIN_LENGTH or not login.isprintable() or " " in login:
+        raise InvalidValue(f"a login has 1 to {LOGIN_LENGTH} characters and no space", "login-shape")
+
+
+def check_reason(reason: str) -> None:
+    """Raise `InvalidValue` unless a person who changes a state says why (BAL-5)."""
+    if not reason.strip():
+        raise InvalidValue("say why: --reason is kept in the trace", "reason-missing")
+
+
 def check_box(kind: BoxType, national_id: str, structure: str, responsible: str) -> None:
     """Raise `InvalidValue` when what the type requires is missing or malformed.
 
@@ -85,9 +113,22 @@ def check_box(kind: BoxType, national_id: str, structure: str, responsible: str)
     """
     if kind is BoxType.PER:
         check_person_id(national_id)
-    elif kind is not BoxType.PAT:
-        check_person_id(responsible)
-        check_structure_id(structure)
+    check_place(kind, structure, responsible)
+
+
+def check_place(kind: BoxType, structure: str, responsible: str) -> None:
+    """Raise `InvalidValue` unless a box says where it belongs and who answers for it, as its type requires (BAL-3).
+
+    A PER or patient's box answers for itself; a structure that it names is checked all the same.
+    """
+    if kind in (BoxType.PER, BoxType.PAT):
+        if responsible:
+            raise InvalidValue(f"a {kind.value} mailbox has a holder, no responsible professional", "role")
+        if structure:
+            check_structure_id(structure)
+        return
+    check_person_id(responsible)
+    check_structure_id(structure)
 
 
 def check_patient(address: Address, house: House) -> Ins:

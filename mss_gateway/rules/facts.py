@@ -90,12 +90,26 @@ class House:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegated:
+    """A caller may write from the mailbox of this address key without opening it, from `begins` until `ends` (BAL-6).
+
+    Epoch seconds; `ends` itself is too late.
+    """
+
+    key: str
+    begins: float
+    ends: float
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """The authenticated party. Nothing in it ever comes from the message (BAL-6).
 
     `identity` is the stable key (DN key, person id, box key), `name` what a log may show,
     `auth` how it proved itself (`mtls`, `plain`, `external`, `internal`), `boxes` the address keys
-    it may write from, `domains` those whose listed DNs include its certificate (OPERATOR only).
+    it may write from, `domains` those whose listed DNs include its certificate (OPERATOR only). `delegated` are
+    mailboxes that it may write from in the name of others, `own` the address of its main box, which `Sender` then
+    names.
     """
 
     kind: CallerKind
@@ -104,6 +118,8 @@ class Caller:
     auth: str
     boxes: frozenset[str] = frozenset()
     domains: frozenset[str] = frozenset()
+    delegated: tuple[Delegated, ...] = ()
+    own: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +145,29 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """What the national directory says of a mailbox; no rule decides on it, people are shown it (BAL-1).
+
+    `name` is the holder's or empty, `source` says where and when this was read, such as `annuaire 2026-11-20`.
+    """
+
+    type: BoxType
+    name: str
+    structure: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
-    """One address with what is known of it; `box` is None when it is not provisioned here."""
+    """One address with what is known of it; `box` is None when it is not provisioned here.
+
+    `listed` is the national directory's word on a sender elsewhere, None when it has none or was not asked.
+    """
 
     address: Address
     place: Place
     box: Box | None = None
+    listed: Listed | None = None
 
 
 class IdentityStatus(Enum):

@@ -9,6 +9,7 @@ from mss_gateway.base.errors import InvalidValue
 _ADELI = re.compile(r"0[0-9A-Z]{9}\Z")
 _FINESS = re.compile(r"1[0-9][0-9A-Z][0-9]{7}\Z")
 _SIRET = re.compile(r"3[0-9]{14}\Z")
+_OTHER = re.compile(r"[a-z][a-z0-9-]{1,15}:[^\s:]{1,64}")
 
 
 def luhn_holds(digits: str) -> bool:
@@ -34,9 +35,16 @@ def check_person_id(text: str) -> None:
 
 def check_structure_id(text: str) -> None:
     """Check `1` + FINESS (9) or `3` + SIRET (14, Luhn); other schemes are `<scheme>:<id>`; raise `InvalidValue`."""
-    if _FINESS.match(text) or re.fullmatch(r"[a-z][a-z0-9-]{1,15}:[^\s:]{1,64}", text):
+    if _FINESS.match(text) or _OTHER.fullmatch(text):
         return
     if not _SIRET.match(text):
         raise InvalidValue("a structure id is 1 + FINESS (9), 3 + SIRET (14) or scheme:id", "structure-id")
     if not luhn_holds(text[1:]):
         raise InvalidValue("the key of the SIRET number is wrong", "siret-key")
+
+
+def structure_scheme(text: str) -> str:
+    """What a checked structure id is: `finess`, `siret`, or the scheme that it names itself."""
+    if text.startswith("1"):
+        return "finess"
+    return "siret" if text.startswith("3") else text.partition(":")[0]

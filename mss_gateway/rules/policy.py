@@ -18,6 +18,7 @@ SENDER_RULES: tuple[Rule, ...] = (
     senders.null_sender,  # TRU-7
     senders.operator_sender,  # BAL-7, TRU-4
     senders.submission_sender,  # BAL-6, CHN-7
+    senders.delegation_time,  # BAL-6
     senders.sender_state,  # BAL-5
 )
 """Asked at MAIL FROM, at RCPT TO and at the end of data."""
@@ -40,6 +41,7 @@ MESSAGE_RULES: tuple[Rule, ...] = (
     loops.received_count,  # RTE-6
     senders.null_sender_shape,  # TRU-7
     senders.header_from,  # BAL-6
+    senders.delegate_named,  # BAL-6
     senders.header_from_operator,  # BAL-7
     senders.header_from_patient,  # CHN-7
     senders.reply_to,  # BAL-6
@@ -127,6 +129,7 @@ def _consequences(facts: Facts) -> Iterator[Action]:
     else:
         yield Relay(facts.recipient.address.domain)
     yield from channel.added_headers(facts)
+    yield from senders.added_sender(facts)
     yield from channel.consequences(facts)
     yield from exchange.consequences(facts)
     receipt = receipts.owed(facts)

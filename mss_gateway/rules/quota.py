@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mss_gateway.base.errors import InvalidValue
 
@@ -31,3 +32,20 @@ def parse_messages(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 12 or not int(text):
         raise InvalidValue("a number of messages is written like 50000, or default", "quota-messages")
     return int(text)
+
+
+MARGIN = 5
+"""Percentage points below a threshold at which it is armed again: a box that lies on it is not warned each hour."""
+
+
+def warning(before: int, used: float, thresholds: Sequence[int]) -> tuple[int, int | None]:
+    """The threshold that counts as told from now on (0 for none), and the one to tell now, None for none (BAL-9).
+
+    `before` is what was told, `used` the fuller of octets and messages in percent, thresholds ascend. A box that
+    passes several at once is told the highest alone.
+    """
+    reached = max((one for one in thresholds if used >= one), default=0)
+    if reached > before:
+        return reached, reached
+    kept = max((one for one in thresholds if one <= before and used > one - MARGIN), default=0)
+    return kept, None

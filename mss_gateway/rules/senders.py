@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from mss_gateway.base.errors import Refuse
 
 from . import texts
-from .facts import BoxState, CallerKind, Facts, Place
+from .actions import AddHeader
+from .boxes import DELEGABLE
+from .facts import BoxState, CallerKind, Delegated, Facts, Place
 
 PATIENT_PLACES = (Place.PATIENT_HOSTED, Place.PATIENT_REMOTE)
 """Both sides of the patient domain."""
@@ -45,14 +49,58 @@ def operator_sender(facts: Facts) -> Refuse | None:
 
 
 def submission_sender(facts: Facts) -> Refuse | None:
-    """BAL-6, CHN-7: a login writes only from the boxes it holds or is a member of."""
+    """BAL-6, CHN-7: a login writes only from the boxes it holds or is a member of, or that were delegated to it."""
     if facts.caller.kind in (CallerKind.OPERATOR, CallerKind.GATEWAY) or facts.sender is None:
         return None
     if facts.sender.address.key in facts.caller.boxes:
         return None
+    if delegation(facts) is not None:
+        return None
     if facts.caller.kind is CallerKind.PATIENT:
         return _refuse(texts.PATIENT_FORGED, "patient-forged")
     return _refuse("You may write only from a mailbox that you hold or are a member of", "sender-not-yours")
+
+
+def delegation(facts: Facts) -> Delegated | None:
+    """The right by which somebody writes from a mailbox that they do not open; its time may be over (BAL-6)."""
+    if facts.sender is None or not facts.caller.delegated or facts.caller.kind is not CallerKind.PERSON:
+        return None
+    key, box = facts.sender.address.key, facts.sender.box
+    if key in facts.caller.boxes or box is None or box.type not in DELEGABLE:
+        return None
+    return next((one for one in facts.caller.delegated if one.key == key), None)
+
+
+def delegation_time(facts: Facts) -> Refuse | None:
+    """BAL-6: the right to write for somebody else has a first and a last moment, asked anew at each step."""
+    delegated = delegation(facts)
+    if delegated is None:
+        return None
+    if facts.now < delegated.begins:
+        day = datetime.fromtimestamp(delegated.begins, UTC).date()
+        return _refuse(f"Your right to write from this mailbox begins on {day}", "delegation-early")
+    if facts.now >= delegated.ends:
+        day = datetime.fromtimestamp(delegated.ends, UTC).date()
+        return _refuse(
+            f"Your right to write from this mailbox ended on {day}; ask its responsible", "delegation-ended"
+        )
+    return None
+
+
+def delegate_named(facts: Facts) -> Refuse | None:
+    """BAL-6: whoever writes from a mailbox of somebody else is named by Sender, and by nobody else's address."""
+    if facts.message is None or facts.message.sender is None or delegation(facts) is None:
+        return None
+    if facts.message.sender.key not in facts.caller.boxes:
+        return _refuse("Sender must be your own address when you write for another mailbox", "sender-forged")
+    return None
+
+
+def added_sender(facts: Facts) -> tuple[AddHeader, ...]:
+    """BAL-6, RFC 5322 section 3.6.2: mail clients write no Sender, so that the gateway names the delegate."""
+    if facts.message is None or facts.message.sender is not None or delegation(facts) is None:
+        return ()
+    return (AddHeader("Sender", f"<{facts.caller.own}>"),)
 
 
 def sender_state(facts: Facts) -> Refuse | None:

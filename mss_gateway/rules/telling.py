@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from .audit import BOX_EVENTS
 from .meanings import remedy_of
 from .policy import MESSAGE_RULES, RECIPIENT_RULES, SENDER_RULES, Rule
 
@@ -53,6 +54,13 @@ EVENTS: dict[str, EventWords] = {
     "notice-sent": EventWords("notice written to the sender"),
     "filed": EventWords("copy filed in the folder of exchanges"),
     "discarded": EventWords("ended here without a report", Tone.DOUBT),
+    "undeleted": EventWords("messages brought back by an operator"),
+    "removed-ended": EventWords("removed messages ended before their time"),
+    "backup-begun": EventWords("backup begun by an operator"),
+    "store-restored": EventWords(
+        "store restored from a backup", Tone.DOUBT, "`mss-gateway restored` tells what is kept back."
+    ),
+    "receipts-released": EventWords("read receipts released after a restore"),
     "retried": EventWords("made due by an operator"),
     "held": EventWords("held back by an operator", Tone.DOUBT, "`mss-gateway queue release` lets it go."),
     "released": EventWords("released by an operator"),
@@ -104,6 +112,11 @@ EVENTS: dict[str, EventWords] = {
     "member-deleted": EventWords("marked as deleted by a member"),
     "member-removed": EventWords("removed from the mailbox by a member", Tone.DOUBT),
     "member-sent": EventWords("written by a member"),
+    "quota-warned": EventWords(
+        "the mailbox was told that it fills up",
+        Tone.DOUBT,
+        "Make room in it, or raise what it may hold: `mss-gateway bal quota`.",
+    ),
     "alert-sent": EventWords("patient alerted outside, without health data", Tone.GOOD),
     "alert-failed": EventWords(
         "the alert could not be sent",
@@ -120,6 +133,9 @@ _SAID_BY: dict[str, str] = {
     "sender-outside": "operator-sender",
     "sender-dn-mismatch": "operator-sender",
     "sender-not-yours": "submission-sender",
+    "delegation-early": "delegation-time",
+    "delegation-ended": "delegation-time",
+    "sender-forged": "delegate-named",
     "sender-inactive": "sender-state",
     "from-mismatch": "header-from",
     "from-dn-mismatch": "header-from-operator",
@@ -179,7 +195,7 @@ def told(event: str, detail: Detail) -> list[RuleLine]:
 
 def words(event: str, detail: Detail) -> EventWords:
     """The event in words; one that is not known is shown as it is."""
-    found = EVENTS.get(event, EventWords(event))
+    found = EVENTS.get(event) or EventWords(BOX_EVENTS.get(event, event))
     remedy = remedy_of(event, str(detail.get("reason", ""))) or found.remedy
     return EventWords(found.title, _tone(event, detail, found), remedy)
 

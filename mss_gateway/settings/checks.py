@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+from mss_gateway.base.errors import InvalidValue
+from mss_gateway.mail.address import parse_address
 from mss_gateway.trust.dn import parse
 from mss_gateway.trust.options import TrustOptions
 
@@ -40,6 +42,24 @@ def check_endpoints(path: Path, file: File) -> None:
         raise ConfigError(f"{path}: listen: every door is switched off: open at least one")
 
 
+def check_probe(path: Path, file: File, hosted: frozenset[str]) -> None:
+    """Raise `ConfigError` when the mailbox of the doctor's round trip cannot be one of ours."""
+    text = file.gateway.probe
+    if not text:
+        return
+    try:
+        domain = parse_address(text).domain
+    except InvalidValue as invalid:
+        raise ConfigError(
+            f"{path}: gateway.probe = {text!r}: {invalid.public}: write the address of an APP mailbox of ours"
+        ) from None
+    if domain not in hosted:
+        raise ConfigError(
+            f"{path}: gateway.probe = {text!r}: {domain} is not among domains.hosted:"
+            " the round trip needs a mailbox of ours"
+        )
+
+
 def check_files(path: Path, trust: TrustOptions) -> None:
     """Raise `ConfigError` for a file that is missing, unreadable, or does not fit its partner."""
     for key, file in _named(trust):
@@ -52,11 +72,11 @@ def check_files(path: Path, trust: TrustOptions) -> None:
             raise ConfigError(f"{path}: {key} = '{file}': this is a folder: name a file") from None
         except PermissionError:
             raise ConfigError(f"{path}: {key} = '{file}': the file cannot be read: check its owner") from None
-    _check_pair(path, "tls", trust.certificate, trust.key)
+    check_pair(path, "tls", trust.certificate, trust.key)
     if trust.client_certificate is not None:
         if trust.client_key is None:
             raise ConfigError(f"{path}: tls.client_key is missing: tls.client_certificate needs its key")
-        _check_pair(path, "tls.client", trust.client_certificate, trust.client_key)
+        check_pair(path, "tls.client", trust.client_certificate, trust.client_key)
     try:
         signer = parse(trust.list_signer)
     except ValueError:
@@ -83,7 +103,8 @@ def _named(trust: TrustOptions) -> Iterator[tuple[str, Path]]:
         yield "trust.list", trust.list_file
 
 
-def _check_pair(path: Path, section: str, certificate: Path, key: Path) -> None:
+def check_pair(path: Path, section: str, certificate: Path, key: Path) -> None:
+    """Raise `ConfigError` unless both are PEM and belong together."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except ssl.SSLError as error:

@@ -13,26 +13,42 @@ from pydantic import BaseModel, ValidationError
 
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.directory.book import BookOptions
+from mss_gateway.directory.options import DirectoryOptions
+from mss_gateway.identity.oidc_options import OidcOptions
 from mss_gateway.imapd.options import ImapdOptions
 from mss_gateway.mail.address import parse_address, parse_domain
 from mss_gateway.net.gate import GateOptions
 from mss_gateway.observe.log import LogOptions
+from mss_gateway.ops.box_file import FileOptions
+from mss_gateway.ops.http_options import HttpOptions
 from mss_gateway.pipeline.alerts import AlertOptions
+from mss_gateway.pipeline.auditing import AuditOptions
 from mss_gateway.pipeline.outbound import OutboundOptions
 from mss_gateway.relay.options import RelayOptions
 from mss_gateway.relay.smarthost import SmarthostOptions
 from mss_gateway.rules.facts import House, Realm
 from mss_gateway.smtpd.options import Role, SmtpOptions
 from mss_gateway.storage.sqlite import SqliteOptions
+from mss_gateway.storage.sqlite.backup_options import KeepOptions
 from mss_gateway.trust.options import TrustOptions
 
-from .checks import check_endpoints, check_files
+from .annuaire import directory_options
+from .auditing import audit_key, audit_options
+from .checks import check_endpoints, check_files, check_probe
 from .doors import imap_door, smtp_door
+from .encrypting import encryption_options, keeps_index
 from .explain import ConfigError, sentence
+from .keeping import keep_options
+from .logins import LoginOptions, login_options
+from .provisioning import file_options
 from .schema import File
 from .sending import alert_options, outbound_options, relay_options, smarthost_options
+from .serving_http import http_options
+from .telemetry import TelemetryOptions, telemetry_options
+from .tokens import oidc_options
 from .trusting import trust_options
 
+DAY = 86400.0
 PREFIX = "MSS_GATEWAY_"
 """Environment variables `MSS_GATEWAY_<SECTION>_<KEY>` override single values of the file."""
 
@@ -61,6 +77,14 @@ class Settings:
     outbound: OutboundOptions
     alerts: AlertOptions | None
     smarthost: SmarthostOptions | None
+    mailbox_file: FileOptions | None
+    directory: DirectoryOptions
+    audit: AuditOptions
+    oidc: OidcOptions | None
+    login: LoginOptions
+    http: HttpOptions
+    keeping: KeepOptions
+    telemetry: TelemetryOptions | None
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -119,7 +143,9 @@ def compose(path: Path, file: File) -> Settings:
         raise ConfigError(
             f"{path}: domains.hosted names the patient domain {patient}: set domains.patient_hosted = true instead"
         )
+    patients = frozenset({patient} if file.domains.patient_hosted else ())
     check_endpoints(path, file)
+    check_probe(path, file, hosted)
     trust = trust_options(path, file, at, at(file.gateway.state))
     check_files(path, trust)
     state = at(file.gateway.state)
@@ -146,9 +172,13 @@ def compose(path: Path, file: File) -> Settings:
         trust=trust,
         store=SqliteOptions(
             path=at(file.store.path) if file.store.path else state / "store",
-            **file.store.model_dump(exclude={"path"}),
+            **file.store.model_dump(exclude={"path", "index"}),
+            index=keeps_index(file),
+            encryption=encryption_options(path, file, at),
             quota_bytes=file.mailboxes.quota_bytes,
             quota_messages=file.mailboxes.quota_messages,
+            audit_key=audit_key(path, file, at, state),
+            keep_deleted=file.keep.deleted_days * DAY,
             member_rights=frozenset(file.mailboxes.member_rights),
         ),
         log=LogOptions(file.log.format, file.log.level),
@@ -163,6 +193,14 @@ def compose(path: Path, file: File) -> Settings:
         outbound=outbound_options(path, file),
         alerts=alert_options(path, file),
         smarthost=smarthost_options(path, file, hostname, at),
+        mailbox_file=file_options(path, file, at),
+        directory=directory_options(path, file, at, state),
+        audit=audit_options(path, file),
+        oidc=oidc_options(path, file, at),
+        login=login_options(path, file),
+        http=http_options(path, file, at, hostname, hosted | patients, trust),
+        keeping=keep_options(path, file, at, state),
+        telemetry=telemetry_options(path, file, at),
     )
 
 

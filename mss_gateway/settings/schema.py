@@ -27,6 +27,7 @@ class GatewaySection(Section):
     software_nil: str = ""
     comment: str = ""
     admin: Annotated[str, StringConstraints(pattern=r"^(|(mailto|tel|https):\S+)$")] = ""
+    probe: str = ""
 
 
 class DomainsSection(Section):
@@ -117,6 +118,11 @@ class MailboxesSection(Section):
     quota_bytes: Annotated[int, Field(ge=0)] = 0
     quota_messages: Annotated[int, Field(ge=0)] = 0
     member_rights: Annotated[str, Field(pattern=r"^[lrswipkxtea]*$")] = "lrswipkte"
+    quota_warnings: list[Annotated[int, Field(ge=1, le=99)]] = [80, 95]
+    import_file: str = ""
+    import_every_hours: Annotated[float, Field(gt=0, le=8760)] = 1.0
+    import_close: bool = False
+    import_close_percent: Annotated[int, Field(ge=0, le=100)] = 10
 
 
 class RulesSection(Section):

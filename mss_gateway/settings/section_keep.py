@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from .section import Section
 
 
 class KeepSection(Section):
     """[keep]: what is kept of what was deleted, and backups."""
+
+    deleted_days: Annotated[float, Field(ge=0)] = 30.0
+    backup_to: str = ""
+    backup_every_hours: Annotated[float, Field(gt=0)] = 24.0
+    backup_keep: Annotated[int, Field(ge=0)] = 14
+    backup_key_file: str = ""
+    backup_rate_mb: Annotated[int, Field(ge=0)] = 0

@@ -8,12 +8,14 @@ from mss_gateway.base.errors import Refuse
 from mss_gateway.net.stream import Stream
 from mss_gateway.pipeline.intake import Intake
 from mss_gateway.pipeline.login import Login
+from mss_gateway.pipeline.sasl import Challenge, Exchange
 from mss_gateway.pipeline.spool import Spool
 from mss_gateway.pipeline.transaction import PeerSession, Transaction
 from mss_gateway.ports.identity import Principal
 from mss_gateway.ports.refused import OF_TRUST
 from mss_gateway.protocol.smtp import (
     Auth,
+    AuthCancelled,
     AuthResponse,
     DataChunk,
     DataDropped,
@@ -36,6 +38,7 @@ from .options import Role, SmtpOptions
 GUESSING = Reply(421, "4.7.0", "Too many failed logins; closing")
 HARVESTING = Reply(421, "4.7.0", "Too many refused addresses; closing")
 ENDED = Reply(421, "4.7.0", "Your access to a mailbox has changed; log in again")
+EXPIRED = Reply(421, "4.7.0", "The session of this login has ended; log in again")
 DISK = Reply(452, "4.3.1", "No room to keep the message now; try again later")
 
 
@@ -58,7 +61,7 @@ class Conversation:
         self._transaction: Transaction | None = None
         self._started = 0.0
         self._spool: Spool | None = None
-        self._mechanism = ""
+        self._exchange: Exchange | None = None
         self._failed_logins = 0
         self._refusals = 0
         self._waiting_since = time.monotonic()
@@ -122,9 +125,11 @@ class Conversation:
                 self._core.accept()
                 return True
             case Auth(mechanism, initial):
-                await self._authenticate(mechanism, initial)
+                await self._begin_login(mechanism, initial)
             case AuthResponse(data):
-                await self._authenticate("", data)
+                await self._authenticate(data)
+            case AuthCancelled():
+                self._exchange = None
             case Refused(_, _, reason):
                 self._intake.note_refusal(self._transaction, self._stream.host, reason)
         return False
@@ -143,22 +148,38 @@ class Conversation:
         self._refusals += 1
         self._core.reply(Reply.of(refuse) if self._refusals <= self._options.refusals else HARVESTING)
 
-    async def _authenticate(self, mechanism: str, data: bytes | None) -> None:
-        if data is None:
-            self._mechanism = mechanism
-            self._core.challenge(b"")
+    async def _begin_login(self, mechanism: str, initial: bytes | None) -> None:
+        exchange = self._login.exchange(self._stream, mechanism)
+        if isinstance(exchange, Refuse):
+            self._refuse_login(exchange)
             return
-        self._generation = self._login.generation
-        outcome = await self._login.authenticate(self._stream, mechanism or self._mechanism, data)
-        if isinstance(outcome, Refuse):
-            self._intake.note_refusal(None, self._stream.host, outcome.reason)
-            self._failed_logins += 1
-            over = self._failed_logins >= self._options.auth_failures
-            self._core.reply(GUESSING if over else Reply.of(outcome))
+        self._exchange = exchange
+        if initial is None:
+            self._core.challenge(exchange.opening)
         else:
-            self._principal = outcome
-            self._caller = outcome.caller()
-            self._core.accept()
+            await self._authenticate(initial)
+
+    async def _authenticate(self, data: bytes) -> None:
+        assert self._exchange is not None
+        generation = self._login.generation
+        outcome = await self._exchange.step(data)
+        if isinstance(outcome, Challenge):
+            self._core.challenge(outcome.data)
+            return
+        self._exchange = None
+        if isinstance(outcome, Refuse):
+            self._refuse_login(outcome)
+            return
+        self._generation = generation
+        self._principal = outcome
+        self._caller = outcome.caller()
+        self._core.accept()
+
+    def _refuse_login(self, refuse: Refuse) -> None:
+        self._intake.note_refusal(None, self._stream.host, refuse.reason)
+        self._failed_logins += 1
+        over = self._failed_logins >= self._options.auth_failures
+        self._core.reply(GUESSING if over else Reply.of(refuse))
 
     async def _mail(self, event: MailFrom) -> None:
         caller: Caller | Refuse | None = self._caller
@@ -167,6 +188,10 @@ class Conversation:
         if isinstance(caller, Refuse):
             self._intake.note_refusal(None, self._stream.host, caller.reason)
             self._answer(self._distrusted(caller, event))
+            return
+        if self._principal is not None and 0.0 < self._principal.until <= time.time():
+            self._intake.note_refusal(None, self._stream.host, "login-expired")
+            self._core.reply(EXPIRED)
             return
         if not await self._admitted():
             self._intake.note_refusal(None, self._stream.host, "login-ended")
@@ -189,7 +214,11 @@ class Conversation:
     async def _admitted(self) -> bool:
         """Whether the one logged in may go on: a suspended or closed box, or a new password, ends it (BAL-5)."""
         generation = self._login.generation
-        if self._principal is None or generation == self._generation:
+        if self._principal is None:
+            return True
+        if not self._login.still_shown(self._stream, self._principal):
+            return False
+        if generation == self._generation:
             return True
         if not await self._login.still(self._principal):
             return False

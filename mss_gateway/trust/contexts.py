@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from mss_gateway.net.alert import overhear
+from mss_gateway.net.binding import OwnContext
 
 from .anchors import read_file
 from .refusals import TrustProblem
@@ -77,7 +79,7 @@ def probing_context(files: TlsFiles, *, lenient: bool = False) -> ssl.SSLContext
 
 
 def _context(protocol: int, files: TlsFiles) -> ssl.SSLContext:
-    context = ssl.SSLContext(protocol)
+    context = OwnContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(TLS12_CIPHERS)
     context.options |= (
@@ -96,6 +98,8 @@ def _context(protocol: int, files: TlsFiles) -> ssl.SSLContext:
             f"{files.certificate}: cannot be used with {files.key} ({(error.reason or 'not PEM').lower()}):"
             " the certificate must be PEM and belong to the key",
         ) from None
+    if protocol == ssl.PROTOCOL_TLS_SERVER:
+        context.show(own_certificate(files).public_bytes(Encoding.DER))
     return context
 
 

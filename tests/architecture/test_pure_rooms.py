@@ -37,6 +37,7 @@ ALLOWED = {
     "quopri",
     "re",
     "string",
+    "stringprep",
     "struct",
     "types",
     "typing",

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from mss_gateway.cli.importing import SOME_REFUSED
 from mss_gateway.cli.ins import COLUMNS, REQUIRED
-from mss_gateway.cli.tabular import LINE_LIMIT, BadTable, rows
+from mss_gateway.ops.tabular import LINE_LIMIT, BadTable, rows
 from tests.support.commands import Site
 from tests.support.identities import CORSE, HEADER, WRONG_KEY, ZOE, csv_line, made_up, number
 from tests.support.identities import rows as any_row

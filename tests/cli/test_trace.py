@@ -327,8 +327,8 @@ def test_details_are_told_in_words() -> None:
 
 @pytest.mark.req("AUD-2")
 def test_the_guide_explains_every_event() -> None:
-    """Each event stands in the table of docs/operating.md, with the title that the command shows."""
-    guide = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
+    """Each event stands in the table of docs/traces.md, with the title that the command shows."""
+    guide = (Path(__file__).parents[2] / "docs" / "traces.md").read_text(encoding="utf-8")
     section = guide.partition("## Where is my message?")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"(?m)^\| `([a-z-]+)` \| ([^|]+?) \|", section))
     assert rows == {event: shown.title for event, shown in EVENTS.items()}

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from mss_gateway.ports.store import Store
-from tests.support.store import BACK_ENDS, BackEnd
+from tests.support.store import BACK_ENDS, SEALED, BackEnd
+
+OF_BODIES = {
+    "test_acceptance",
+    "test_fetch_lines",
+    "test_crash",
+    "test_full",
+    "test_objects",
+    "test_outbox",
+    "test_receipts",
+    "test_replace",
+    "test_purge",
+    "test_takeovers",
+}
+"""Modules in which the octets of messages matter: they hold for sealed bodies too."""
 
 
-@pytest.fixture(scope="session", params=BACK_ENDS, ids=lambda back_end: back_end.name)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the back ends of a test."""
+    if "back_end" in metafunc.fixturenames:
+        sealed = metafunc.module.__name__.rpartition(".")[2] in OF_BODIES
+        chosen = (*BACK_ENDS, SEALED) if sealed else BACK_ENDS
+        metafunc.parametrize("back_end", chosen, ids=lambda one: one.name, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def back_end(request: pytest.FixtureRequest) -> BackEnd:
     """The implementation under test."""
     chosen = request.param
@@ -27,3 +51,18 @@ async def store(back_end: BackEnd, tmp_path: Path) -> AsyncIterator[Store]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path | None]:
+    """A file system of 8 MB, where this user may mount one; else None."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        yield None
+        return
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)

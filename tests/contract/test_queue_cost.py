@@ -13,6 +13,7 @@ from mss_gateway.ports.outbox import Share
 from mss_gateway.ports.queue import EVERYTHING, Selection
 from mss_gateway.storage.sqlite import SqliteOptions, claims, outbox, queue
 from mss_gateway.storage.sqlite.deliveries import accept
+from mss_gateway.storage.sqlite.audit_chain import begin
 from mss_gateway.storage.sqlite.engine import Writer, connect
 from mss_gateway.storage.sqlite.migrate import migrate
 from mss_gateway.storage.sqlite.segments import Segments
@@ -43,7 +44,7 @@ def _filled(folder: Path, rows: int, domains: int) -> Writer:
     options = SqliteOptions(folder)
     db = connect(folder / "store.db", options)
     migrate(db)
-    writer = Writer(db, Segments(folder / "segments", 1 << 20, 1 << 20), options)
+    writer = Writer(db, Segments(folder / "segments", 1 << 20, 1 << 20), options, begin(db, folder / "key"))
     db.execute("BEGIN")
     for number in range(rows):
         accept(writer, delivery(body(), outbox=[f"a{number}@d{number % domains}.example"]))

@@ -6,9 +6,20 @@ import pytest
 
 from mss_gateway.base.errors import Refuse
 from mss_gateway.base.secret import Secret
-from mss_gateway.identity.accounts import BUSY, UNKNOWN_CERTIFICATE, WAIT, WHICH_BOX, WRONG, Accounts
+from mss_gateway.identity.accounts import (
+    BUSY,
+    NOT_YOURS,
+    OTHER_CERTIFICATE,
+    UNKNOWN_CERTIFICATE,
+    WAIT,
+    WHICH_BOX,
+    WRONG,
+    Accounts,
+)
+from mss_gateway.identity.locks import LockOptions, Locks
 from mss_gateway.identity.passwords import Busy, PasswordOptions, Passwords
-from mss_gateway.identity.slowdown import Slowdown, SlowdownOptions
+from mss_gateway.identity.scramkeys import ScramOptions, ScramVault
+from mss_gateway.identity.slowdown import SlowdownOptions
 from mss_gateway.ports.identity import Principal
 from mss_gateway.ports.records import BoxRow
 from mss_gateway.rules.facts import BoxState, BoxType, CallerKind
@@ -27,7 +38,7 @@ class CountedPasswords(Passwords):
         super().__init__(CHEAP)
         self.computed = 0
 
-    def _check(self, stored: str, password: Secret) -> bool:
+    def _check(self, stored: str, password: str) -> bool:
         self.computed += 1
         return super()._check(stored, password)
 
@@ -48,8 +59,9 @@ class World:
         self.stored = stored
         self.passwords = passwords
         self.at = 0.0
-        slowdown = Slowdown(SlowdownOptions(free=3))
-        self.accounts = Accounts(self.rows, passwords, slowdown, lambda: self.at)
+        locks = Locks(b"k" * 32, LockOptions(pair=SlowdownOptions(free=3)))
+        vault = ScramVault(b"k" * 32, ScramOptions(offered=False))
+        self.accounts = Accounts(self.rows, passwords, locks, vault, lambda: self.at)
 
     async def login(self, login: str, password: Secret = RIGHT) -> Principal | Refuse:
         """Log in from one address."""
@@ -139,12 +151,31 @@ async def test_a_certificate_opens_the_applicative_box_it_is_registered_for(worl
     await world.rows.add_certificate(person.id, "dn-1", "CN=1", LINE)
     found = principal(await world.accounts.certificate("dn-1", ""))
     assert (found.boxes, found.auth, found.kind) == ((first,), "external", CallerKind.APPLICATION)
-    assert await world.accounts.certificate("dn-1", second.address) is UNKNOWN_CERTIFICATE
-    assert await world.accounts.certificate("dn-1", person.address) is UNKNOWN_CERTIFICATE
+    for other in (second.address, person.address, "nobody@exemple.mssante.fr"):
+        assert await world.accounts.certificate("dn-1", other) is OTHER_CERTIFICATE
     assert await world.accounts.certificate("dn-2", "") is UNKNOWN_CERTIFICATE
     await world.rows.add_certificate(second.id, "dn-1", "CN=1", LINE)
     assert await world.accounts.certificate("dn-1", "") is WHICH_BOX
     assert principal(await world.accounts.certificate("dn-1", second.address.upper())).boxes == (second,)
+
+
+@pytest.mark.req("BAL-3", "ACC-2")
+async def test_an_authorization_identity_chooses_among_the_own_boxes(world: World) -> None:
+    """It comes first; what the login does not open is refused, whether it exists or not."""
+    own, shared = await world.box("medecin", BoxType.PER), await world.box("accueil", BoxType.ORG)
+    other = await world.box("autre", BoxType.ORG)
+    await world.rows.tie("one", world.stored, (shared, "member"), (own, "holder"))
+    for asked, boxes in [
+        ("", (own, shared)),
+        ("ONE", (own, shared)),
+        ("Accueil@exemple.mssante.fr", (shared, own)),
+        (own.address, (own, shared)),
+    ]:
+        found = principal(await world.accounts.plain("one", RIGHT, HOST, asked))
+        assert found.boxes == boxes
+    for asked in (other.address, "nobody@exemple.mssante.fr", "@@"):
+        assert await world.accounts.plain("one", RIGHT, HOST, asked) is NOT_YOURS
+        assert await world.accounts.plain("one", Secret("wrong"), HOST, asked) is WRONG
 
 
 @pytest.mark.req("BAL-5")

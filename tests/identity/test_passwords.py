@@ -1,13 +1,15 @@
 """argon2id in a bounded pool (ACC-2)."""
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator
 
 import pytest
 
 from mss_gateway.base.secret import Secret
-from mss_gateway.identity.passwords import Busy, PasswordOptions, Passwords
+from mss_gateway.identity.passwords import NICENESS, Busy, PasswordOptions, Passwords
+from mss_gateway.identity.scramkeys import ScramOptions, ScramVault
 
 
 class GatedPasswords(Passwords):
@@ -18,7 +20,7 @@ class GatedPasswords(Passwords):
         self.gate = threading.Event()
         self.computed = 0
 
-    def _check(self, stored: str, password: Secret) -> bool:
+    def _check(self, stored: str, password: str) -> bool:
         self.gate.wait(60)
         self.computed += 1
         return super()._check(stored, password)
@@ -87,3 +89,31 @@ async def test_the_pool_is_bounded_and_the_loop_goes_on(passwords: GatedPassword
     passwords.gate.set()
     assert await asyncio.gather(*waiting) == [False, False]
     assert await passwords.verify(stored, Secret("right"))
+
+
+@pytest.mark.req("ACC-2")
+async def test_hashing_stands_back_behind_the_mail() -> None:
+    """Only the thread that hashes has a lower priority, not the process (Linux counts it by thread)."""
+    pool = Passwords(PasswordOptions(time_cost=1, memory_kib=64))
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    niceness = await pool._run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    assert niceness == min(19, NICENESS)
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+    pool.close()
+
+
+@pytest.mark.req("ACC-2")
+async def test_a_record_holds_keys_only_where_they_are_asked_for() -> None:
+    """Without a vault (SCRAM off) or a login there is the hash alone."""
+    options = PasswordOptions(time_cost=1, memory_kib=64)
+    vault = ScramVault(b"k" * 32, ScramOptions(iterations=16))
+    with_vault, without = Passwords(options, vault), Passwords(options)
+    record = await with_vault.hash(Secret("right"), "holder")
+    hashed, keys = record.split("\n")
+    assert await with_vault.verify(hashed, Secret("right"))
+    assert vault.open(keys, hashed) is not None
+    assert "\n" not in await with_vault.hash(Secret("right"))
+    assert "\n" not in await without.hash(Secret("right"), "holder")
+    assert "\n" not in await with_vault.hash(Secret("pro\u0007hibited"), "holder")
+    with_vault.close()
+    without.close()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from base64 import b64encode
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.canary import LOWER, PASSWORD, UNKNOWN, Listening, Scene, leaks, trace_rows
+from tests.support.canary_paths import PATHS
+from tests.support.commands import run
 from tests.support.process import GatewayProcess
 from tests.support.wires import Closed
 
@@ -29,6 +29,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         logins(scene)
         torn_handshakes(scene)
         readers(scene)
+        for path in PATHS:
+            path(scene)
         commands(scene, tmp_path_factory.mktemp("eml"))
         assert gateway.process.poll() is None
     finally:
@@ -229,9 +231,7 @@ def commands(scene: Scene, folder: Path) -> None:
         ("figures",),
     ):
         if words[0] == "ins":
-            command = [sys.executable, "-m", "mss_gateway", *words]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-            scene.printed.append("ins\n" + done.stdout + done.stderr)
+            scene.printed.append("ins\n" + run(*words)[1])
         else:
             scene.cli(*words)
 

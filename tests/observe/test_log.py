@@ -157,7 +157,7 @@ def test_the_level_filters_lines_and_not_figures(level: str, count: int) -> None
     written.log.warning(Event.LOGIN, result="ok")
     written.log.fault(Event.STORE_FAULT, OSError(), result="ok")
     assert len(written.text.splitlines()) == count
-    assert 'mss_logins_total{result="ok"} 3.0' in written.log.figures.render().decode()
+    assert 'mss_logins_total{mechanism="other",result="ok"} 3.0' in written.log.figures.render().decode()
 
 
 def test_figures_count_what_they_name() -> None:
@@ -176,7 +176,7 @@ def test_figures_count_what_they_name() -> None:
         "mss_octets_accepted_total 123.0",
         'mss_refusals_total{reason="unknown-box"} 1.0',
         'mss_refusals_total{reason="revoked"} 1.0',
-        'mss_logins_total{result="login-failed"} 1.0',
+        'mss_logins_total{mechanism="other",result="login-failed"} 1.0',
         'mss_faults_total{event="store-fault"} 1.0',
     ):
         assert line in shown

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import subprocess
-import sys
 from base64 import b64encode
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from typing import Any
 
 from mss_gateway.dev.handout import Account, Credential
 from mss_gateway.dev.wire import tls
+from tests.support.commands import run
 from tests.support.process import GatewayProcess
 from tests.support.wires import Imap, Smtp
 
@@ -21,6 +20,7 @@ UNKNOWN = "154092A12345664"  # well formed, nobody's
 LOWER = UNKNOWN.lower()
 WORDS = ("canarisujet", "canaricorps", "canaripiece", "canaricherche", "canaridossier", "canarientete")
 PASSWORD = "canari-mot-de-passe"
+TOKEN = "canarijeton-0123456789"
 MESSAGE = (
     "From: {sender}\r\nTo: {recipient}\r\nSubject: canarisujet {ins}\r\nX-Note: canarientete\r\n"
     "Message-ID: <canari.{ins}.{number}@operateur.example>\r\nMIME-Version: 1.0\r\n"
@@ -80,16 +80,18 @@ class Scene:
         return wire
 
     def cli(self, *words: str) -> int:
-        """One command; what it prints is kept."""
-        command = [sys.executable, "-m", "mss_gateway", *words, "--config", str(self.gateway.config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        self.printed.append(" ".join(words[:2]) + "\n" + done.stdout + done.stderr)
-        return done.returncode
+        """One command, in this process: starting a Python for each takes most of the time; what it prints is kept."""
+        status, said = run(*words, "--config", str(self.gateway.config))
+        self.printed.append(" ".join(words[:2]) + "\n" + said)
+        return status
 
     def secrets(self) -> dict[str, str]:
         """Everything that nobody may find, by what it is."""
         handout = self.gateway.handout
-        found = {word: word for word in (*WORDS, PASSWORD)}
+        found = {word: word for word in (*WORDS, PASSWORD, TOKEN)}
+        found |= {
+            f"base64 of {word}": b64encode(word.encode()).decode().lower() for word in (PASSWORD, TOKEN)
+        }
         for address in (
             handout.patients.active,
             handout.patients.not_activated,

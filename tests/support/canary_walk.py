@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +10,7 @@ from mss_gateway.dev.handout import Account, Handout
 from tests.support import xdm
 from tests.support.attacks import note
 from tests.support.canary import LOWER, PASSWORD, UNKNOWN, Scene
+from tests.support.commands import spoken
 
 NAME = "Canarinom"
 ALERT = "canari.personnel@courriel.example"
@@ -33,17 +32,10 @@ class Walk:
             if words[0] == "document" and words[1] in ("show", "types")
             else ["--config", str(self.scene.gateway.config)]
         )
-        done = subprocess.run(
-            [sys.executable, "-m", "mss_gateway", *words, *tail],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            input=stdin,
-        )
-        self.stdout.append(done.stdout)
-        self.stderr.append(done.stderr)
-        return done.returncode
+        status, out, err = spoken(*words, *tail, stdin=stdin)
+        self.stdout.append(out)
+        self.stderr.append(err)
+        return status
 
     def letter(self, sender: str, *fields: str, subject: str = f"canarisujet {UNKNOWN}") -> bytes:
         """A note full of canaries, with its own Message-ID."""

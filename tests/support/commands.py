@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import typer.testing
+from click.testing import Result
 from typer.testing import CliRunner
 
 from mss_gateway.cli.root import app
 
 from .doors import sample
 from .process import GatewayProcess
+
+# The commands are built once: typer's runner builds all of them for each call, which takes longer than most calls.
+vars(typer.testing)["_get_command"] = cache(typer.main.get_command)
 
 
 class Site:
@@ -34,6 +40,7 @@ class Site:
         settings, self.handout = sample()
         if not empty:
             shutil.copytree(settings.store.path, folder / "store")
+            shutil.copy(settings.state / "audit.key", folder)
         text = settings.path.read_text(encoding="utf-8")
         text = text.replace('realm = "production"', f'realm = "{realm}"')
         self.config = folder / "gateway.toml"
@@ -58,7 +65,18 @@ class Site:
 
 def run(*words: str, stdin: str | None = None) -> tuple[int, str]:
     """Exit status and all that a command said, without a configuration; a fault of ours is raised."""
+    done = _done(words, stdin)
+    return done.exit_code, done.output
+
+
+def spoken(*words: str, stdin: str | None = None) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of a command; a fault of ours is raised."""
+    done = _done(words, stdin)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def _done(words: tuple[str, ...], stdin: str | None) -> Result:
     done = CliRunner().invoke(app, list(words), input=stdin)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
-    return done.exit_code, done.output
+    return done

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mss_gateway.ports.people import Delegation
 from mss_gateway.ports.records import BoxRow, Membership, NewBox, Person, TraceLine
 from mss_gateway.ports.store import AlreadyExists
 from mss_gateway.rules.facts import BoxState, BoxType
@@ -19,8 +20,10 @@ class MemoryDirectory:
     def __init__(self) -> None:
         self._boxes: dict[int, BoxRow] = {}
         self._persons: dict[int, Person] = {}
+        self.keys: dict[int, str] = {}
         self._ties: dict[tuple[int, int], Membership] = {}
         self._certificates: list[tuple[int, str]] = []
+        self.delegated: list[Delegation] = []
 
     async def box(self, key: str) -> BoxRow | None:
         """The box of an address key."""
@@ -67,13 +70,25 @@ class MemoryDirectory:
         """Register a person."""
         if await self.person(login):
             raise AlreadyExists(login)
-        person = Person(len(self._persons) + 1, login, name, national_id, password_hash)
+        hashed, _, keys = password_hash.partition("\n")
+        person = Person(len(self._persons) + 1, login, name, national_id, hashed)
+        self.keys[person.id] = keys
         self._persons[person.id] = person
         return person
 
     async def set_password(self, person_id: int, password_hash: str, trace: TraceLine) -> None:
-        """Replace a password hash."""
-        self._persons[person_id] = replace(self._persons[person_id], password_hash=password_hash)
+        """Replace the record of a password."""
+        hashed, _, self.keys[person_id] = password_hash.partition("\n")
+        self._persons[person_id] = replace(self._persons[person_id], password_hash=hashed)
+
+    async def login_keys(self, person_id: int) -> str:
+        """The sealed SCRAM keys of a person."""
+        return self.keys.get(person_id, "")
+
+    async def put_login_keys(self, person_id: int, password_hash: str, keys: str) -> None:
+        """Keep the sealed keys of a password that is still the same."""
+        if self._persons[person_id].password_hash == password_hash:
+            self.keys[person_id] = keys
 
     def disable(self, person_id: int) -> None:
         """Take a person's login away."""
@@ -104,6 +119,20 @@ class MemoryDirectory:
     async def persons(self, ids: Sequence[int]) -> list[Person]:
         """Persons of these ids."""
         return [self._persons[one] for one in ids if one in self._persons]
+
+    async def persons_by_national_id(self, national_id: str) -> list[Person]:
+        """Persons of a national id."""
+        return [one for one in self._persons.values() if national_id and one.national_id == national_id]
+
+    async def delegations(
+        self, *, person_id: int | None = None, box_id: int | None = None
+    ) -> list[Delegation]:
+        """Delegations of a person or of a box."""
+        return [
+            one
+            for one in self.delegated
+            if person_id in (None, one.person_id) and box_id in (None, one.box_id)
+        ]
 
     async def add_certificate(self, box_id: int, dn_key: str, dn: str, trace: TraceLine) -> None:
         """Register a certificate's DN."""

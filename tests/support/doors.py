@@ -161,12 +161,13 @@ def gateway_in_thread(
     """A gateway over a fresh copy of the sample's store, its settings changed; stopped in the end."""
     settings, handout = sample()
     shutil.copytree(settings.store.path, folder / "store")
+    shutil.copy(settings.state / "audit.key", folder)
     settings = free_ports(settings)
     settings = replace(
         settings,
         state=folder,
         control=folder / "c.sock",
-        store=replace(settings.store, path=folder / "store"),
+        store=replace(settings.store, path=folder / "store", audit_key=folder / "audit.key"),
         log=LogOptions("console", "error"),
     )
     for change in changes:

@@ -41,6 +41,9 @@ class GatewayProcess:
         settings, handout = sample()
         self.folder = folder
         shutil.copytree(settings.store.path, folder / "store")
+        chain = settings.state / "audit.key"  # the trace of that store is linked with it
+        if chain.exists():
+            shutil.copy(chain, folder / "audit.key")
         ports = dict(zip(DOORS, _free_ports(len(DOORS)), strict=True))
         text = settings.path.read_text(encoding="utf-8")
         for door, port in ports.items():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from mss_gateway.mail.address import parse_address
 from mss_gateway.mail.envelope import Recipient
@@ -25,7 +26,7 @@ from mss_gateway.ports.records import (
 )
 from mss_gateway.ports.store import Store
 from mss_gateway.rules.facts import BoxType
-from mss_gateway.storage.sqlite import SqliteOptions, SqliteStore
+from mss_gateway.storage.sqlite import EncryptionOptions, SqliteOptions, SqliteStore
 
 NOW = 1_790_000_000.0
 ANYONE = Viewer(person_id=0)
@@ -42,10 +43,24 @@ class BackEnd:
     build_small: Callable[[Path], Store]
 
 
-def sqlite_options(folder: Path, **changes: int) -> SqliteOptions:
+def sqlite_options(
+    folder: Path, *, encryption: EncryptionOptions | None = None, **changes: int
+) -> SqliteOptions:
     """Small limits, so that every kind of body storage is met with little data."""
-    limits = {"inline_limit": 2000, "segment_limit": 40_000, "adopt_from": 10_000} | changes
-    return SqliteOptions(folder, **limits)
+    limits: dict[str, Any] = {"inline_limit": 2000, "segment_limit": 40_000, "adopt_from": 10_000} | changes
+    return SqliteOptions(folder, encryption=encryption, **limits)
+
+
+def sealing(
+    folder: Path, keys: bytes = b"k1 " + b"11" * 32 + b"\n", *, seals: bool = True
+) -> EncryptionOptions:
+    """Encryption at rest with a ring of keys that lies beside the store."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    ring = folder.parent / f"{folder.name}.keys"
+    ring.unlink(missing_ok=True)
+    ring.touch(0o600)
+    ring.write_bytes(keys)
+    return EncryptionOptions(seals, ring)
 
 
 BACK_ENDS = (
@@ -55,6 +70,12 @@ BACK_ENDS = (
         lambda folder: SqliteStore(sqlite_options(folder, max_pages=200)),
     ),
 )
+SEALED = BackEnd(
+    "sqlite-sealed",
+    lambda folder: SqliteStore(sqlite_options(folder, encryption=sealing(folder))),
+    lambda folder: SqliteStore(sqlite_options(folder, max_pages=200, encryption=sealing(folder))),
+)
+"""The same with bodies encrypted at rest."""
 
 
 def body(

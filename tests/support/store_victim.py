@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 from mss_gateway.ports.records import SpoolFile
-from tests.support.store import BACK_ENDS, body, delivery
+from tests.support.store import BACK_ENDS, SEALED, body, delivery
 
 
 async def main(name: str, folder: Path, box_id: int) -> None:
     """Deliver from eight tasks; write `uid digest` for each accepted message, unbuffered."""
-    back_end = next(back_end for back_end in BACK_ENDS if back_end.name == name)
+    back_end = next(back_end for back_end in (*BACK_ENDS, SEALED) if back_end.name == name)
     store = back_end.build(folder / "store")
     await store.open()
     os.write(1, b"ready\n")

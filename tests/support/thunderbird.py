@@ -96,6 +96,33 @@ Object.assign(config.outgoing, both,
 await CreateInBackend.createAccountInBackend(config);
 """
 
+_DISCOVER = """
+const { AccountConfig } = ChromeUtils.importESModule(
+  "resource:///modules/accountcreation/AccountConfig.sys.mjs");
+const { CreateInBackend } = ChromeUtils.importESModule(
+  "resource:///modules/accountcreation/CreateInBackend.sys.mjs");
+const { FetchConfig } = ChromeUtils.importESModule(
+  "resource:///modules/accountcreation/FetchConfig.sys.mjs");
+window.moveTo(0, 0);
+window.resizeTo(...given.screen);
+const database = Cc["@mozilla.org/security/x509certdb;1"].getService(Ci.nsIX509CertDB);
+for (const ca of given.cas) database.addCertFromBase64(ca, "C,,");
+Services.prefs.setStringPref("network.proxy.ssl", "127.0.0.1");
+Services.prefs.setIntPref("network.proxy.ssl_port", given.proxy);
+Services.prefs.setIntPref("network.proxy.type", 1);
+const domain = given.address.split("@")[1];
+const config = await FetchConfig.fromISP(domain, given.address, new AbortController().signal);
+AccountConfig.replaceVariables(config, "Médecin Exemple", given.address, given.password);
+config.rememberPassword = true;
+for (const one of [config.incoming, config.outgoing]) one.password = given.password;
+const told = one => [one.type, one.hostname, one.port, one.username,
+  one.socketType == Ci.nsMsgSocketType.SSL, one.auth == Ci.nsMsgAuthMethod.passwordCleartext];
+const found = [config.source, config.subSource, told(config.incoming), told(config.outgoing),
+  config.incomingAlternatives.map(told), config.outgoingAlternatives.map(told)];
+await CreateInBackend.createAccountInBackend(config);
+return found;
+"""
+
 _OPEN = """
 pane().displayFolder((await folder(given.folder)).URI);
 """
@@ -213,6 +240,14 @@ class Thunderbird:
             imaps=handout.ports.imaps,
             submission=handout.ports.submission,
         )
+
+    def discover_account(self, address: str, password: str, proxy: int, *cas: str) -> Any:
+        """Find the settings as the account hub does, from the address alone, and make the account of them.
+
+        `cas` are PEM texts; HTTPS goes to the proxy's port. What was found: source, incoming, outgoing, others.
+        """
+        der = [b64encode(ssl.PEM_cert_to_DER_cert(one)).decode() for one in cas]
+        return self._ask(_DISCOVER, address=address, password=password, proxy=proxy, cas=der, screen=SCREEN)
 
     def open(self, folder: str) -> None:
         """Show a folder, by its use (Inbox, Archive, SentMail, Trash), its name, or its path."""

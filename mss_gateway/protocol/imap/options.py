@@ -25,7 +25,7 @@ class ImapOptions:
     append_parts: int = 1000
     swallowed: int = 500 * 1024 * 1024
     line_before_login: int = 8192
-    line_auth: int = 16 * 1024
+    line_auth: int = 24 * 1024
     line: int = 64 * 1024
     literal_before_login: int = 4096
     literal: int = 64 * 1024

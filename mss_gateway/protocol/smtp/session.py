@@ -130,7 +130,8 @@ def hello_reply(session: Session, *, extended: bool) -> Reply:
         f"LIMITS RCPTMAX={config.limits.recipients}",
     ]
     if config.offer_starttls and not session.tls_active:
-        lines.append("STARTTLS")
+        lines.insert(2, "STARTTLS")
     if session.tls_active and config.auth_mechanisms and not session.authenticated:
-        lines.append("AUTH " + " ".join(config.auth_mechanisms))
+        lines.insert(2, "AUTH " + " ".join(config.auth_mechanisms))
+    # Not in the last line: GNU SASL looks for `250-STARTTLS` and `250-AUTH`.
     return Reply(250, None, "\n".join(lines))

@@ -12,6 +12,7 @@ from .activity import is_shared, note, note_leaving
 from .engine import Writer
 from .folders import folder_of
 from .messages import MARKED_DELETED
+from .removed import set_aside
 
 
 def expunge(
@@ -24,7 +25,7 @@ def expunge(
             marked = sorted(set(marked).intersection(uids))
         if marked:
             note(writer, folder_id, viewer.person_id, {Act.REMOVED: marked}, at)
-    return flags.expunge(writer, folder_id, uids)
+    return flags.expunge(writer, folder_id, uids, viewer.person_id)
 
 
 def delete_folder(writer: Writer, folder_id: int, viewer: Viewer | None, at: float) -> None:
@@ -35,6 +36,7 @@ def delete_folder(writer: Writer, folder_id: int, viewer: Viewer | None, at: flo
         ]
         if there:
             note(writer, folder_id, viewer.person_id, {Act.REMOVED: there}, at)
+    set_aside(writer, folder_id, None, viewer.person_id if viewer is not None else 0, "folder")
     folders.delete_folder(writer, folder_id)
 
 

@@ -113,13 +113,11 @@ def _trace(writer: Writer, box_id: int, person_id: int, act: Act, body_ids: Sequ
     # One text for the whole command: thousands may be marked at once, and everybody's commits wait for this one.
     detail = orjson.dumps({"member": mask_text(name)} if name else {}).decode()
     event, actor = event_of(act), mask_text(login)
-    writer.db.executemany(
-        "INSERT INTO trace (at, event, transaction_id, message_id, box_id, actor, detail)"
-        " VALUES (?, ?, '', ?, ?, ?, ?)",
+    writer.chain.append(
         [
-            (at, event, mask_text(message_id) if message_id else None, box_id, actor, detail)
+            (at, event, "", mask_text(message_id) if message_id else None, box_id, actor, detail)
             for (message_id,) in found
-        ],
+        ]
     )
 
 

@@ -15,7 +15,9 @@ import orjson
 from mss_gateway.mail.address import parse_address
 from mss_gateway.mail.envelope import Notify, Recipient
 from mss_gateway.ports.outbox import Claimed, ClaimedRow, Lease, Share
+from mss_gateway.ports.store import DamagedBody
 
+from .encryption import HEADER, key_join, opened
 from .engine import Writer
 from .ordering import put_behind, still_behind
 from .outbox import LEASE_OVER
@@ -107,7 +109,7 @@ def _claim_domain(writer: Writer, lease: Lease, domain: str, room: int) -> list[
     for number, before, until in back:
         put_behind(writer, number, before, until)
     _lease(writer, lease, groups.values())
-    letters = (_letter(writer.db, lease, group, rows) for group, rows in groups.items())
+    letters = (_letter_or_hold(writer, lease, group, rows) for group, rows in groups.items())
     return [letter for letter in letters if letter is not None]
 
 
@@ -144,10 +146,33 @@ def _claimed_row(row: Sequence[Any], beginning: int) -> ClaimedRow:
     )
 
 
+def _letter_or_hold(writer: Writer, lease: Lease, group: _Group, rows: list[ClaimedRow]) -> Claimed | None:
+    """A letter; what is damaged is held with its reason, since time does not mend it."""
+    try:
+        return _letter(writer.db, lease, group, rows)
+    except DamagedBody as damaged:
+        writer.db.execute(
+            "UPDATE outbox SET lease = '', node = '', state = 'held', held = 1, hold_reason = ?1"
+            " WHERE id IN (SELECT value FROM json_each(?2))",
+            (str(damaged), orjson.dumps([row.id for row in rows]).decode()),
+        )
+        return None
+
+
+def _letter_to_end(db: apsw.Connection, lease: Lease, group: _Group, rows: list[ClaimedRow]) -> Claimed:
+    """What cannot be sent, in a damaged store, can still be ended."""
+    try:
+        found = _letter(db, lease, group, rows)
+    except DamagedBody:
+        found = None
+    return found or _claimed(lease, group, rows, 0, None, b"\r\n")
+
+
 def _letter(db: apsw.Connection, lease: Lease, group: _Group, rows: list[ClaimedRow]) -> Claimed | None:
+    keys = key_join(db, "b.id")
     body = db.execute(
-        "SELECT b.size - b.header_size, b.message_id, x.header FROM bodies AS b"
-        " JOIN body_bytes AS x ON x.id = b.id WHERE b.id = ?",
+        f"SELECT b.size - b.header_size, b.message_id, {opened(keys, HEADER, 'x.header')} FROM bodies AS b"
+        f" JOIN body_bytes AS x ON x.id = b.id{keys} WHERE b.id = ?",
         (group.body_id,),
     ).fetchone()
     if body is None:  # a damaged store: the rows stay, leased time and again, and keep nobody else waiting
@@ -177,11 +202,7 @@ def claim_rows(writer: Writer, lease: Lease, ids: Sequence[int]) -> list[Claimed
         " WHERE id IN (SELECT value FROM json_each(?4))",
         (lease.token, lease.node, lease.until, orjson.dumps([row[_KEY] for row in found]).decode()),
     )
-    return [
-        # What cannot be sent, in a damaged store, can still be ended.
-        _letter(writer.db, lease, group, rows) or _claimed(lease, group, rows, 0, None, b"\r\n")
-        for (group, _), rows in groups.items()
-    ]
+    return [_letter_to_end(writer.db, lease, group, rows) for (group, _), rows in groups.items()]
 
 
 def _claimed(

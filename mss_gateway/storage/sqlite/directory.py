@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,13 +18,16 @@ from mss_gateway.rules.facts import BoxState, BoxType
 from .engine import Writer
 from .folders import delete_folder, list_folders, provision
 from .messages import uid_list
+from .removed import forget_removed, set_aside
+from .store_login import put_keys, split_record
 
 _BOX = (
     "id, address, type, state, display, structure, responsible, patient_initiated, fin, password_login,"
     " created_at, state_reason, state_at, auto_close, exchange_folder, server_mdn, alert_address,"
     " quota_bytes, quota_messages"
 )
-_PERSON = "id, login, name, national_id, password_hash, disabled"
+PERSON_COLUMNS = "id, login, name, national_id, password_hash, disabled"
+"""What `read_person` reads."""
 
 
 def _box(row: tuple[object, ...]) -> BoxRow:
@@ -72,6 +76,15 @@ def boxes(db: apsw.Connection, types: Sequence[str] | None, limit: int) -> list[
         rows = db.execute(
             f"SELECT {_BOX} FROM boxes WHERE type IN ({marks}) ORDER BY address_key LIMIT ?", (*types, limit)
         )
+    return [_box(row) for row in rows]
+
+
+def boxes_above(db: apsw.Connection, key: str, limit: int) -> list[BoxRow]:
+    """Professionals' boxes by address key, those after one."""
+    rows = db.execute(
+        f"SELECT {_BOX} FROM boxes WHERE address_key > ? AND type <> 'PAT' ORDER BY address_key LIMIT ?",
+        (key, limit),
+    )
     return [_box(row) for row in rows]
 
 
@@ -141,8 +154,11 @@ def set_box_choices(writer: Writer, box_id: int, choices: BoxChoices) -> BoxRow:
 def purge_box(writer: Writer, box_id: int, reason: str, at: float) -> BoxRow:
     """Remove a box's folders, members and certificates; the row stays, so that its address is not given again."""
     for folder in list_folders(writer.db, box_id):
+        set_aside(writer, folder.id, None, 0, "folder")
         delete_folder(writer, folder.id)
-    for table in ("members", "certificates", "takeovers"):
+    while forget_removed(writer, math.inf, box_id, 1000):
+        pass
+    for table in ("members", "certificates", "takeovers", "delegations", "quota_warnings"):
         writer.db.execute(f"DELETE FROM {table} WHERE box_id = ?", (box_id,))
     return set_box_state(writer, box_id, BoxState.PURGED, reason, at)
 
@@ -155,11 +171,12 @@ def _there(box: BoxRow | None) -> BoxRow:
 
 def person_by_login(db: apsw.Connection, login: str) -> Person | None:
     """The person of a login."""
-    row = db.execute(f"SELECT {_PERSON} FROM persons WHERE login_key = ?", (login.lower(),)).fetchone()
-    return _person(row) if row else None
+    row = db.execute(f"SELECT {PERSON_COLUMNS} FROM persons WHERE login_key = ?", (login.lower(),)).fetchone()
+    return read_person(row) if row else None
 
 
-def _person(row: tuple[int, str, str, str, str, int]) -> Person:
+def read_person(row: tuple[int, str, str, str, str, int]) -> Person:
+    """A row of `PERSON_COLUMNS`."""
     return Person(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
 
 
@@ -167,21 +184,24 @@ def add_person(writer: Writer, login: str, name: str, national_id: str, password
     """Register somebody who logs in; raises `AlreadyExists`."""
     if person_by_login(writer.db, login) is not None:
         raise AlreadyExists("there is a person of that login already")
+    hashed, keys = split_record(password_hash)
     writer.db.execute(
         "INSERT INTO persons (login, login_key, name, national_id, password_hash) VALUES (?, ?, ?, ?, ?)",
-        (login, login.lower(), name, national_id, password_hash),
+        (login, login.lower(), name, national_id, hashed),
     )
+    person = Person(writer.db.last_insert_rowid(), login, name, national_id, hashed)
+    put_keys(writer.db, person.id, keys)
     writer.directory_changed = True
-    return Person(writer.db.last_insert_rowid(), login, name, national_id, password_hash)
+    return person
 
 
 def persons(db: apsw.Connection, ids: Sequence[int]) -> list[Person]:
     """Persons of these ids."""
     rows = db.execute(
-        f"SELECT {_PERSON} FROM persons WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        f"SELECT {PERSON_COLUMNS} FROM persons WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
         (uid_list(ids),),
     )
-    return [_person(row) for row in rows]
+    return [read_person(row) for row in rows]
 
 
 def memberships(db: apsw.Connection, person_id: int | None, box_id: int | None) -> list[Membership]:

@@ -9,6 +9,7 @@ import fcntl
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +20,11 @@ import apsw
 from mss_gateway.ports.store import StoreError, StoreFull
 from mss_gateway.ports.tree import TreeEvent
 
+from .audit_chain import Chain, begin
+from .encryption import StoreConnection, open_cipher
 from .marks import FLAG_TEXT, flag_text
 from .migrate import migrate
+from .opening_marks import refuse_incomplete
 from .options import SqliteOptions
 from .segments import Segments
 
@@ -55,8 +59,9 @@ class News:
 class Writer:
     """What a write job works with: the connection, the segments, and what it has to tell."""
 
-    def __init__(self, db: apsw.Connection, segments: Segments, options: SqliteOptions) -> None:
+    def __init__(self, db: apsw.Connection, segments: Segments, options: SqliteOptions, chain: Chain) -> None:
         self.db = db
+        self.chain = chain
         self.segments = segments
         self.options = options
         self.changed: dict[int, int] = {}  # folder id -> highest mod-sequence
@@ -70,6 +75,7 @@ class Writer:
     def forget(self) -> None:
         """A job was rolled back: drop what was learned inside of it."""
         self.folders.clear()
+        self.chain.forget()
         self.forget_news()
 
     def forget_news(self) -> None:
@@ -100,11 +106,22 @@ class Engine:
         self._lock_fd = -1
         self._closing = True
         self.after_commit: Callable[[News], None] = lambda news: None
+        self.after_batch: Callable[[int, float], None] = lambda jobs, seconds: None  # in the writer thread
 
     @property
     def options(self) -> SqliteOptions:
         """What the store was told."""
         return self._options
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether both threads run."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def chain(self) -> Chain:
+        """The chain over the trace; only its key is to be used outside the writer thread."""
+        return self._chain
 
     async def open(self) -> None:
         """Lock, open, migrate, recover; raises `StoreError` with what to do."""
@@ -120,12 +137,17 @@ class Engine:
         path = self._options.path
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            refuse_incomplete(path)
             self._lock(path)
             self.segments = Segments(path / "segments", self._options.segment_limit, self._options.adopt_from)
             self._writer_db = connect(path / "store.db", self._options)
             self.version = migrate(self._writer_db)
+            self._chain = begin(self._writer_db, self._options.audit_key or path / "audit.key")
+            cipher = open_cipher(self._writer_db, self._options.encryption, path)
             self.segments.recover(self._writer_db)
             self._reader_db = connect(path / "store.db", self._options)
+            for db in (self._writer_db, self._reader_db):
+                db.use(cipher)
         except (OSError, apsw.Error) as error:
             self._unlock()
             raise StoreError(f"The store in {path} cannot be opened: {error}") from error
@@ -189,15 +211,17 @@ class Engine:
     # --- the writer thread
 
     def _write_loop(self) -> None:
-        writer = Writer(self._writer_db, self.segments, self._options)
+        writer = Writer(self._writer_db, self.segments, self._options, self._chain)
         stop = False
         while not stop:
             jobs, stop = self._batch(self._writes)
             if not jobs:
                 continue
             news = News()
+            started = time.perf_counter()
             try:
                 news = self._run_batch(writer, jobs)
+                self.after_batch(len(jobs), time.perf_counter() - started)
             except Exception as error:
                 # The commit itself failed: nothing of this batch is there.
                 self._undo(writer, error)
@@ -239,6 +263,7 @@ class Engine:
                 self.segments.undo(mark)
             db.execute("RELEASE job")
             news.take(writer)
+        writer.chain.prove()
         self.segments.sync()
         db.execute("COMMIT")
         self.segments.committed()
@@ -291,9 +316,9 @@ def _resolve(jobs: list[Job[Any]]) -> None:
             job.future.set_result(job.result)
 
 
-def connect(path: Path, options: SqliteOptions) -> apsw.Connection:
+def connect(path: Path, options: SqliteOptions) -> StoreConnection:
     """Open with the durability we promise: WAL, and fsync at every commit."""
-    db = apsw.Connection(str(path))
+    db = StoreConnection(str(path))
     db.set_busy_timeout(10_000)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")

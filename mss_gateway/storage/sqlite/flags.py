@@ -8,13 +8,13 @@ from mss_gateway.ports.mailboxes import Copied, FlagChange, FlagRow, Stored, Vie
 
 from .access import rights_in
 from .activity import note_flags
-from .bodies import release
 from .engine import Writer
 from .folders import advance, folder_of, sizes
 from .marks import SEEN, from_flags, merge, to_flags
 from .messages import MARKED_DELETED, flag_rows
 from .quotas import check_room
 from .receipts import note_opening
+from .removed import set_aside
 from .settable import carry_seen, limited, settable
 
 
@@ -103,18 +103,20 @@ def _write_shared(
     writer.db.executemany(_SET_FLAGS, rest)
 
 
-def expunge(writer: Writer, folder_id: int, uids: Iterable[int] | None) -> list[int]:
-    """Remove messages marked deleted, of these UIDs when given."""
+def expunge(writer: Writer, folder_id: int, uids: Iterable[int] | None, by: int = 0) -> list[int]:
+    """Remove messages marked deleted, of these UIDs when given; `by` is the person who does it."""
     folder_of(writer.db, folder_id)
     marked = [row[0] for row in writer.db.execute(f"SELECT uid {MARKED_DELETED} ORDER BY uid", (folder_id,))]
     if uids is not None:
         wanted = set(uids)
         marked = [uid for uid in marked if uid in wanted]
-    remove(writer, folder_id, marked)
+    remove(writer, folder_id, marked, by=by)
     return marked
 
 
-def remove(writer: Writer, folder_id: int, uids: Sequence[int], *, keep_bodies: bool = False) -> None:
+def remove(
+    writer: Writer, folder_id: int, uids: Sequence[int], *, by: int = 0, keep_bodies: bool = False
+) -> None:
     """Take messages out of a folder and remember that they vanished."""
     db = writer.db
     found = sizes(db, folder_id, uids)
@@ -123,12 +125,11 @@ def remove(writer: Writer, folder_id: int, uids: Sequence[int], *, keep_bodies: 
     octets = sum(size for _, _, size in found)
     _, modseq = advance(writer, folder_id, messages=-len(found), octets=-octets)
     keys = [(folder_id, uid) for uid, _, _ in found]
+    if not keep_bodies:
+        set_aside(writer, folder_id, [uid for _, uid in keys], by)
     for table in ("messages", "member_seen"):
         db.executemany(f"DELETE FROM {table} WHERE folder_id = ? AND uid = ?", keys)
     db.executemany("INSERT INTO expunged VALUES (?, ?, ?)", [(folder_id, modseq, uid) for uid, _, _ in found])
-    if not keep_bodies:
-        for _, body_id, _ in found:
-            release(writer, body_id)
 
 
 def copy(

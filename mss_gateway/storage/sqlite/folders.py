@@ -11,7 +11,6 @@ from mss_gateway.ports.mailboxes import Folder, FolderExists, NoSuchFolder
 from mss_gateway.ports.records import INBOX
 from mss_gateway.ports.tree import TreeAct, TreeEvent
 
-from .bodies import release
 from .engine import Writer, one
 
 STANDARD = (
@@ -120,11 +119,9 @@ def ensure_folder(writer: Writer, box_id: int, name: str) -> int:
 
 
 def delete_folder(writer: Writer, folder_id: int) -> None:
-    """Remove a folder and its messages."""
+    """Remove a folder with the rows of its messages; their bodies are the caller's business (`removed.set_aside`)."""
     db = writer.db
     folder = folder_of(db, folder_id)
-    for (body_id,) in list(db.execute("SELECT body_id FROM messages WHERE folder_id = ?", (folder_id,))):
-        release(writer, body_id)
     for table in ("messages", "member_seen", "expunged"):
         db.execute(f"DELETE FROM {table} WHERE folder_id = ?", (folder_id,))
     db.execute("DELETE FROM folders WHERE id = ?", (folder_id,))

@@ -12,7 +12,11 @@ import apsw
 import orjson
 
 from mss_gateway.mail.plaintext import IndexText, index_text
+from mss_gateway.ports.records import TEXT_PART
+from mss_gateway.ports.sealing import Seal, SealBroken
+from mss_gateway.ports.store import DamagedBody
 
+from .encryption import HEADER, STRUCTURE, cipher_of, key_join, opened
 from .index_file import Known
 from .segments import Segments
 
@@ -48,14 +52,16 @@ class Octets(NamedTuple):
     path: Path | None
     offset: int
     size: int
+    seal: Seal | None = None  # of a text in a segment
 
 
 class Pieces:
     """A text in a segment file, read piece by piece as it is asked for: attachments are never read."""
 
-    __slots__ = ("_fd", "_offset", "_size")
+    __slots__ = ("_fd", "_offset", "_seal", "_size")
 
-    def __init__(self, fd: int, offset: int, size: int) -> None:
+    def __init__(self, fd: int, offset: int, size: int, seal: Seal | None = None) -> None:
+        self._seal = seal
         self._fd = fd
         self._offset = offset
         self._size = size
@@ -65,7 +71,13 @@ class Pieces:
 
     def __getitem__(self, wanted: slice) -> bytes:
         start, stop, _ = wanted.indices(self._size)
-        return os.pread(self._fd, max(0, stop - start), self._offset + start)
+        octets = max(0, stop - start)
+        if self._seal is None:
+            return self._read(start, octets)
+        return self._seal.open_range(TEXT_PART, self._size, start, octets, self._read)
+
+    def _read(self, at: int, octets: int) -> bytes:
+        return os.pread(self._fd, octets, self._offset + at)
 
 
 def box_of(db: apsw.Connection, folder_id: int) -> int | None:
@@ -104,18 +116,37 @@ def step(db: apsw.Connection, folder_id: int, known: Known, limit: int) -> Step 
 
 
 def octets(db: apsw.Connection, segments: Segments, body_ids: Sequence[int]) -> list[Octets]:
-    """Bodies with their small texts; large ones as the place where they lie."""
+    """Bodies with their small texts; large ones as the place where they lie. What is damaged has no words."""
+    if cipher_of(db) is None:
+        return _octets(db, segments, body_ids)
+    found: list[Octets] = []
+    for body_id in body_ids:
+        try:
+            found += _octets(db, segments, [body_id])
+        except DamagedBody:
+            found.append(Octets(body_id, b"\r\n", b"", b"", None, 0, 0))
+    return found
+
+
+def _octets(db: apsw.Connection, segments: Segments, body_ids: Sequence[int]) -> list[Octets]:
+    keys = key_join(db, "b.id")
+    cipher = cipher_of(db)
     rows = db.execute(
-        "SELECT b.id, x.header, b.structure, b.segment, b.segment_offset, b.size - b.header_size, x.text"
-        " FROM json_each(?1) AS j CROSS JOIN bodies AS b ON b.id = j.value JOIN body_bytes AS x ON x.id = b.id",
+        f"SELECT b.id, {opened(keys, HEADER, 'x.header')}, {opened(keys, STRUCTURE, 'b.structure')}, b.segment,"
+        f" b.segment_offset, b.size - b.header_size, {opened(keys, TEXT_PART, 'x.text')},"
+        f" {'k.key_id, k.wrapped' if keys else 'NULL, NULL'}"
+        " FROM json_each(?1) AS j CROSS JOIN bodies AS b ON b.id = j.value JOIN body_bytes AS x ON x.id = b.id"
+        f"{keys}",
         (orjson.dumps(list(body_ids)).decode(),),
     )
-    return [
-        Octets(body, header, structure, text, None, 0, size)
-        if segment is None
-        else Octets(body, header, structure, None, segments.path(segment), start, size)
-        for body, header, structure, segment, start, size, text in rows
-    ]
+    found = []
+    for body, header, structure, segment, start, size, text, key_id, wrapped in rows:
+        if segment is None:
+            found.append(Octets(body, header, structure, text, None, 0, size))
+            continue
+        seal = None if cipher is None or wrapped is None else cipher.unwrap(body, key_id, wrapped).text
+        found.append(Octets(body, header, structure, None, segments.path(segment), start, size, seal))
+    return found
 
 
 def text_of(body: Octets, cap: int) -> IndexText:
@@ -127,6 +158,8 @@ def text_of(body: Octets, cap: int) -> IndexText:
     except FileNotFoundError:
         return index_text(body.header, b"", b"", cap)
     try:
-        return index_text(body.header, body.structure, Pieces(fd, body.offset, body.size), cap)
+        return index_text(body.header, body.structure, Pieces(fd, body.offset, body.size, body.seal), cap)
+    except SealBroken:
+        return index_text(body.header, b"", b"", cap)
     finally:
         os.close(fd)

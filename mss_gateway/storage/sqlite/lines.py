@@ -4,7 +4,7 @@ loop goes on meanwhile (RFC 9051 section 7.5.2)."""
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 
 import apsw
@@ -12,9 +12,12 @@ import orjson
 
 from mss_gateway.ports.fetchlines import Lines
 from mss_gateway.ports.mailboxes import Viewer
+from mss_gateway.ports.records import TEXT_PART
+from mss_gateway.ports.store import DamagedBody
 from mss_gateway.protocol.imap.fetching import LATEST, MONTHS, OLDEST
 from mss_gateway.protocol.imap.fetchitems import Attribute, BodySection, FetchItem, SectionText
 
+from .encryption import BODYSTRUCTURE, ENVELOPE, HEADER, KEY_JOIN, cipher_of, opened
 from .engine import Engine
 from .folders import folder_of
 from .marks import FLAG_TEXT, flag_text
@@ -51,13 +54,33 @@ _WHOLE = "' {{' || (length(x.header) + length(x.text)) || '}}' || char(13, 10) |
 _LABELS = {b"BODY[]": _WHOLE, b"RFC822": _WHOLE, b"BODY[HEADER]": _HEADER, b"RFC822.HEADER": _HEADER}
 _OF_BODIES = {Attribute.SIZE, Attribute.ENVELOPE, Attribute.BODYSTRUCTURE}
 
+_KEYS = KEY_JOIN.format("m.body_id")
+_OPENED = opened(_KEYS, HEADER, "x.header")
+_OPENED_WHOLE = (
+    f"' {{{{' || b.size || '}}}}' || char(13, 10) || {_OPENED} || {opened(_KEYS, TEXT_PART, 'x.text')}"
+)
+_OPENED_HEADER = f"' {{{{' || b.header_size || '}}}}' || char(13, 10) || {_OPENED}"
+# What the other pieces read, each opened once where bodies may be sealed: lengths come from the columns.
+_SEALED = {
+    _PIECES[Attribute.ENVELOPE]: "'ENVELOPE ' ||"
+    f" coalesce(nullif({opened(_KEYS, ENVELOPE, 'b.envelope')}, x''), 'NIL')",
+    _PIECES[Attribute.BODYSTRUCTURE]: "'BODYSTRUCTURE ' ||"
+    f" coalesce(nullif({opened(_KEYS, BODYSTRUCTURE, 'b.bodystructure')}, x''), 'NIL')",
+    _WHOLE: _OPENED_WHOLE,
+    _HEADER: _OPENED_HEADER,
+}
 
-def _piece(item: FetchItem) -> str | None:
+
+def _piece(item: FetchItem, *, sealed: bool = False) -> str | None:
     """The SQL of one item, None when only the door can answer it."""
     if not isinstance(item, BodySection):
-        return _PIECES.get(item)
+        piece = _PIECES.get(item)
+        return _SEALED.get(piece, piece) if sealed and piece is not None else piece
     whole = not item.part and item.partial is None and item.text in (SectionText.WHOLE, SectionText.HEADER)
-    return f"'{item.label.decode()}' || {_LABELS[item.label]}" if whole and item.label in _LABELS else None
+    if not whole or item.label not in _LABELS:
+        return None
+    octets = _LABELS[item.label]
+    return f"'{item.label.decode()}' || {_SEALED[octets] if sealed else octets}"
 
 
 @lru_cache(maxsize=1024)
@@ -71,7 +94,9 @@ def _reads_texts(items: tuple[FetchItem, ...]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _query(items: tuple[FetchItem, ...], *, shared: bool, dense: bool, uidonly: bool) -> str:
+def _query(
+    items: tuple[FetchItem, ...], *, shared: bool, dense: bool, uidonly: bool, sealed: bool = False
+) -> str:
     """One statement for a batch: its lines, the highest mod-sequence, the UIDs of what is too large."""
     flags, modseq, seen = flag_columns(shared=shared)
     if uidonly:
@@ -79,10 +104,13 @@ def _query(items: tuple[FetchItem, ...], *, shared: bool, dense: bool, uidonly: 
     else:
         number = "(m.uid - :shift)" if dense else "j.value"
         start = f"'* ' || {number} || ' FETCH ('"
-    pieces = " || ' ' || ".join(str(_piece(item)) for item in items).format(flags=flags, modseq=modseq)
+    pieces = " || ' ' || ".join(str(_piece(item, sealed=sealed)) for item in items)
+    pieces = pieces.format(flags=flags, modseq=modseq)
     texts = any(isinstance(item, BodySection) for item in items)
-    body = " CROSS JOIN bodies AS b ON b.id = m.body_id" if not _OF_BODIES.isdisjoint(items) else ""
+    columns = not _OF_BODIES.isdisjoint(items) or (sealed and texts)
+    body = " CROSS JOIN bodies AS b ON b.id = m.body_id" if columns else ""
     body += " CROSS JOIN body_bytes AS x ON x.id = m.body_id" if texts else ""
+    body += _KEYS if sealed and columns else ""
     origin = "messages AS m" if dense else "json_each(:wanted) AS j CROSS JOIN messages AS m"
     # Neither form is merged into the outer query, which would make each line twice, nor loses its order.
     end = (
@@ -116,16 +144,35 @@ def lines(
     apart = [place for place, uid in enumerate(uids) if uid in large] if large else []
     for end in (*apart, len(uids)):
         for start, stop in _stretches(uids, at, end):
-            text, highest = query(uids[start:stop], numbers[start:stop])
-            modseq = max(modseq, highest)
-            if text:
-                pieces.append(text)
+            for text, highest in _whole(query, uids, numbers, start, stop):
+                modseq = max(modseq, highest)
+                if text:
+                    pieces.append(text)
         if end < len(uids):
             pieces.append(uids[end])
         at = end + 1
     if not pieces:
         folder_of(db, folder_id)
     return Lines(tuple(pieces), modseq)
+
+
+def _whole(
+    query: Callable[[Sequence[int], Sequence[int]], tuple[bytes, int]],
+    uids: Sequence[int],
+    numbers: Sequence[int],
+    start: int,
+    stop: int,
+) -> Iterator[tuple[bytes | int, int]]:
+    """The lines of a stretch; a message that is damaged is left to the caller, and keeps no other from its line."""
+    try:
+        yield query(uids[start:stop], numbers[start:stop])
+    except DamagedBody:
+        if stop - start == 1:
+            yield uids[start], 0
+            return
+        middle = (start + stop) // 2
+        yield from _whole(query, uids, numbers, start, middle)
+        yield from _whole(query, uids, numbers, middle, stop)
 
 
 def _stretches(uids: Sequence[int], at: int, end: int) -> Iterator[tuple[int, int]]:
@@ -170,7 +217,8 @@ def _lines(
     else:
         pairs = dict(zip(uids, numbers, strict=True))
         values["wanted"] = orjson.dumps(pairs, option=orjson.OPT_NON_STR_KEYS).decode()
-    query = _query(items, shared=viewer.shared, dense=dense, uidonly=uidonly)
+    sealed = cipher_of(db) is not None
+    query = _query(items, shared=viewer.shared, dense=dense, uidonly=uidonly, sealed=sealed)
     text, modseq = db.execute(query, values).fetchone() or (None, None)
     return text or b"", modseq or 0
 

@@ -9,8 +9,9 @@ from mss_gateway.protocol.imap.fetching import flags_item
 
 SEEN = 1
 DELETED = 8
-_BITS = {"\\seen": SEEN, "\\answered": 2, "\\flagged": 4, "\\deleted": DELETED, "\\draft": 16}
-_NAMES = {SEEN: "\\Seen", 2: "\\Answered", 4: "\\Flagged", DELETED: "\\Deleted", 16: "\\Draft"}
+DRAFT = 16
+_BITS = {"\\seen": SEEN, "\\answered": 2, "\\flagged": 4, "\\deleted": DELETED, "\\draft": DRAFT}
+_NAMES = {SEEN: "\\Seen", 2: "\\Answered", 4: "\\Flagged", DELETED: "\\Deleted", DRAFT: "\\Draft"}
 
 
 @lru_cache(maxsize=4096)

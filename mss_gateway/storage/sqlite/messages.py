@@ -17,6 +17,7 @@ from mss_gateway.ports.mailboxes import (
     Want,
 )
 
+from .encryption import BODYSTRUCTURE, ENVELOPE, HEADER, PREVIEW, STRUCTURE, key_join, opened
 from .engine import one
 from .marks import DELETED, SEEN, to_flags
 
@@ -110,21 +111,31 @@ def changes(db: apsw.Connection, folder_id: int, viewer: Viewer, since: int) -> 
 
 
 _COLUMNS = {
-    Want.ENVELOPE: "b.envelope",
-    Want.BODYSTRUCTURE: "b.bodystructure",
-    Want.HEADER: "x.header",
-    Want.STRUCTURE: "b.structure",
-    Want.DIGEST: "b.digest",
-    Want.PREVIEW: "b.preview",
+    Want.ENVELOPE: (ENVELOPE, "b.envelope"),
+    Want.BODYSTRUCTURE: (BODYSTRUCTURE, "b.bodystructure"),
+    Want.HEADER: (HEADER, "x.header"),
+    Want.STRUCTURE: (STRUCTURE, "b.structure"),
+    Want.DIGEST: (None, "b.digest"),
+    Want.PREVIEW: (PREVIEW, "b.preview"),
 }
+
+
+def _column(item: Want, keys: str) -> str:
+    part, column = _COLUMNS[item]
+    if part is None:
+        return column
+    sql = opened(keys, part, column)
+    return f"CAST({sql} AS TEXT)" if keys and item is Want.PREVIEW else sql
 
 
 def rows(
     db: apsw.Connection, folder_id: int, viewer: Viewer, uids: Sequence[int], want: frozenset[Want]
 ) -> list[MessageRow]:
     """Rows of the UIDs that exist, ascending."""
-    columns = ", ".join(sql if item in want else "NULL" for item, sql in _COLUMNS.items())
+    keys = key_join(db, "m.body_id")
+    columns = ", ".join(_column(item, keys) if item in want else "NULL" for item in _COLUMNS)
     join = " JOIN body_bytes AS x ON x.id = m.body_id" if Want.HEADER in want else ""
+    join += keys if want else ""
     flags, seen = (_SHARED, _SHARED_JOIN) if viewer.shared else (_OWN, "")
     values: tuple[object, ...] = (uid_list(sorted(set(uids))), folder_id)
     if viewer.shared:

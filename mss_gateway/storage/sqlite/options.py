@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mss_gateway.rules.access import MEMBERS
 
+from .keys import EncryptionOptions
+
 
 @dataclass(frozen=True, slots=True)
 class SqliteOptions:
@@ -17,6 +19,9 @@ class SqliteOptions:
     database (4 KiB each), 0 leaves it to the disk. `quota_bytes` and `quota_messages` are what a box may hold for
     which nothing else was set, 0 without limit (BAL-9); `member_rights` what a member may
     do in a shared box where nothing was set (RFC 4314).
+    `audit_key` is the key file of the hash chain over the trace (AUD-1), `audit.key` in the store's folder when None.
+    `encryption` says how bodies are sealed, None when no keys are named (OPS-5).
+    `keep_deleted` is how many seconds a removed message can be brought back, 0 not at all (OPS-5).
     `index` keeps full-text indexes, with at most `index_cap` characters of one message's text.
     """
 
@@ -30,5 +35,13 @@ class SqliteOptions:
     quota_bytes: int = 0
     quota_messages: int = 0
     member_rights: frozenset[str] = MEMBERS
+    keep_deleted: float = 0.0
     index: bool = True
     index_cap: int = 256 * 1024
+    encryption: EncryptionOptions | None = None
+    audit_key: Path | None = None
+
+    @property
+    def seals(self) -> bool:
+        """Are new bodies encrypted at rest?"""
+        return self.encryption is not None and self.encryption.seals

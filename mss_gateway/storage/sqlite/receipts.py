@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import apsw
 
 from mss_gateway.ports.records import Opened, Receipt
-from mss_gateway.ports.store import StaleReceipt
+from mss_gateway.ports.store import DamagedBody, StaleReceipt
 
+from .encryption import HEADER, cipher_of
 from .engine import Writer
 from .folders import advance
 from .marks import from_flags, merge, to_flags
@@ -31,7 +32,8 @@ def note_opening(writer: Writer, folder_id: int, uids: Sequence[int], at: float)
     db = writer.db
     db.execute(
         "UPDATE receipts SET state = 'opened', opened_at = ?1,"
-        " header = (SELECT header FROM body_bytes WHERE id = receipts.body_id)"
+        " header = (SELECT header FROM body_bytes WHERE id = receipts.body_id),"
+        " (key_id, wrapped) = (SELECT key_id, wrapped FROM body_keys WHERE body_id = receipts.body_id)"
         " WHERE state = 'due' AND box_id = (SELECT box_id FROM folders WHERE id = ?2) AND body_id IN"
         " (SELECT body_id FROM messages WHERE folder_id = ?2 AND uid IN (SELECT value FROM json_each(?3)))",
         (at, folder_id, uid_list(uids)),
@@ -42,22 +44,28 @@ def note_opening(writer: Writer, folder_id: int, uids: Sequence[int], at: float)
 
 def opened(db: apsw.Connection, limit: int) -> list[Opened]:
     """What was opened and is not answered yet."""
+    cipher = cipher_of(db)
     rows = db.execute(
-        "SELECT id, box_id, body_id, notify, recipient, orcpt, header, opened_at FROM receipts"
+        "SELECT id, box_id, body_id, notify, recipient, orcpt, header, opened_at, key_id, wrapped FROM receipts"
         " WHERE state = 'opened' ORDER BY id LIMIT ?",
         (limit,),
     )
-    return [
-        Opened(number, box, body, notify, recipient, orcpt, bytes(header or b""), at)
-        for number, box, body, notify, recipient, orcpt, header, at in rows
-    ]
+    found = []
+    for number, box, body, notify, recipient, orcpt, header, at, key_id, wrapped in rows:
+        if cipher is not None:
+            try:
+                header = cipher.open_part(HEADER, body, key_id, wrapped, header)
+            except DamagedBody:
+                header = None  # the MDN goes out without what it would quote
+        found.append(Opened(number, box, body, notify, recipient, orcpt, bytes(header or b""), at))
+    return found
 
 
 def answer(writer: Writer, receipt_ids: Sequence[int]) -> None:
     """The MDN is in this commit: `$MDNSent` on every copy; raise `StaleReceipt` when it was written before."""
     for receipt_id in receipt_ids:
         row = writer.db.execute(
-            "UPDATE receipts SET state = 'sent', header = NULL WHERE id = ? AND state = 'opened'"
+            "UPDATE receipts SET state = 'sent', header = NULL, wrapped = NULL WHERE id = ? AND state = 'opened'"
             " RETURNING box_id, body_id",
             (receipt_id,),
         ).fetchone()

@@ -30,6 +30,7 @@ from mss_gateway.protocol.imap.searchkeys import (
     Smaller,
 )
 
+from .encryption import HEADER, OPENED_OR_NULL, key_join, opened
 from .marks import SEEN, from_flags
 from .messages import uid_list
 
@@ -186,9 +187,12 @@ def find_uids(
 
 def headers(db: apsw.Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
     """UID and header block of the messages that exist, ascending."""
+    keys = key_join(db, "m.body_id")
+    header = opened(keys, HEADER, "x.header", OPENED_OR_NULL)
     found = db.execute(
-        "SELECT m.uid, x.header FROM json_each(?) AS j CROSS JOIN messages AS m ON m.folder_id = ? AND m.uid = j.value"
-        " JOIN body_bytes AS x ON x.id = m.body_id",
+        f"SELECT m.uid, {header}"
+        " FROM json_each(?) AS j CROSS JOIN messages AS m ON m.folder_id = ? AND m.uid = j.value"
+        f" JOIN body_bytes AS x ON x.id = m.body_id{keys}",
         (uid_list(uids), folder_id),
     )
-    return [(uid, header) for uid, header in found]
+    return [(uid, b"\r\n" if octets is None else octets) for uid, octets in found]

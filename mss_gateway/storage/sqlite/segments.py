@@ -14,8 +14,10 @@ from pathlib import Path
 import apsw
 
 from mss_gateway.ports.records import SpoolFile
+from mss_gateway.ports.sealing import Seal
 
-COPY_SIZE = 1024 * 1024
+from .texts import is_all, pieces_of, sealed_pieces, size_of, stored_size
+
 OPEN_READERS = 32  # files kept open for reading
 
 
@@ -73,14 +75,25 @@ class Segments:
 
     # --- the writer thread
 
-    def store(self, db: apsw.Connection, text: bytes | SpoolFile) -> tuple[int, int]:
-        """Keep a text and return (segment, offset); durable after `sync` and the commit."""
-        if isinstance(text, SpoolFile) and text.size >= self._adopt_from and _is_all(text):
+    def takes_over(self, text: bytes | SpoolFile, *, sealed: bool) -> bool:
+        """Does `store` make this file a segment without copying it? Sealed ones stay sealed with their own key."""
+        return (
+            isinstance(text, SpoolFile)
+            and text.size >= self._adopt_from
+            and (text.key is not None) == sealed
+            and is_all(text)
+        )
+
+    def store(
+        self, db: apsw.Connection, text: bytes | SpoolFile, seal: Seal | None = None
+    ) -> tuple[int, int]:
+        """Keep a text, sealed when told so, and return (segment, offset); durable after `sync` and the commit."""
+        if isinstance(text, SpoolFile) and self.takes_over(text, sealed=seal is not None):
             return self._adopt(db, text), 0
-        size = text.size if isinstance(text, SpoolFile) else len(text)
+        size = stored_size(size_of(text), sealed=seal is not None)
         segment = self._room(db)
         offset = self._current_size
-        self._append(text)
+        self._append(text, seal)
         self._current_size += size
         db.execute(
             "UPDATE segments SET octets = ?, live = live + ? WHERE id = ?",
@@ -89,7 +102,8 @@ class Segments:
         return segment, offset
 
     def _adopt(self, db: apsw.Connection, text: SpoolFile) -> int:
-        db.execute("INSERT INTO segments (octets, live) VALUES (?, ?)", (text.size, text.size))
+        size = stored_size(text.size, sealed=text.key is not None)
+        db.execute("INSERT INTO segments (octets, live) VALUES (?, ?)", (size, size))
         segment = db.last_insert_rowid()
         target = self.path(segment)
         target.unlink(missing_ok=True)
@@ -127,22 +141,15 @@ class Segments:
             self._folder_dirty = True
         return self._current
 
-    def _append(self, text: bytes | SpoolFile) -> None:
+    def _append(self, text: bytes | SpoolFile, seal: Seal | None) -> None:
         at = self._current_size
         self._dirty = True
-        if isinstance(text, bytes):
+        if seal is None and isinstance(text, bytes):
             _write_at(self._current_fd, text, at)
             return
-        with text.path.open("rb") as source:
-            source.seek(text.offset)
-            left = text.size
-            while left:
-                data = source.read(min(left, COPY_SIZE))
-                if not data:
-                    raise OSError("the spool file is shorter than announced")
-                _write_at(self._current_fd, data, at)
-                at += len(data)
-                left -= len(data)
+        for data in pieces_of(text) if seal is None else sealed_pieces(text, seal):
+            _write_at(self._current_fd, data, at)
+            at += len(data)
 
     def sync(self) -> None:
         """Make everything written so far durable; called before each commit."""
@@ -243,11 +250,6 @@ def _sync_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _is_all(text: SpoolFile) -> bool:
-    """True when the file holds the text and nothing else."""
-    return text.offset == 0 and text.path.stat().st_size == text.size
 
 
 def _write_at(fd: int, data: bytes, at: int) -> None:

@@ -29,9 +29,7 @@ from mss_gateway.ports.records import (
     Channel,
     ChannelChange,
     Delivery,
-    Identity,
     Membership,
-    NewBox,
     Opened,
     Person,
     Placed,
@@ -47,7 +45,7 @@ from mss_gateway.ports.store import (
     StoreError,
 )
 from mss_gateway.ports.tree import TreeAct, TreeEvent
-from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState, IdentityStatus
+from mss_gateway.rules.facts import BoxState, ChannelFacts, ChannelState
 from mss_gateway.rules.ins import mask_text
 
 from . import (
@@ -64,19 +62,29 @@ from . import (
 )
 from . import alerts as telling
 from . import flags as marking
-from . import identities as registry
 from . import messages as reading
 from . import queue as backlog
 from . import trace as timeline
 from .engine import Engine, News, Writer
+from .glance import GlanceRows
 from .index import TextIndex
 from .lines import LineRows
 from .options import SqliteOptions
 from .remembered import Remembered
+from .removed import RemovedStore
 from .store_access import AccessRows
 from .store_append import AppendRows
+from .store_audit import AuditRows
+from .store_encryption import EncryptedRows
+from .store_http import OpsRows
+from .store_identities import IdentityRows
+from .store_imports import ImportStore
 from .store_index import TextRows
+from .store_keeping import KeepingRows
+from .store_login import LoginRows
 from .store_notes import NotesStore
+from .store_people import PeopleStore
+from .store_quotas import QuotaStore
 from .store_resync import ResyncRows
 from .store_search import SearchRows
 from .store_sort import SortRows
@@ -88,15 +96,26 @@ T = TypeVar("T")
 
 class SqliteStore(
     AccessRows,
+    AuditRows,
+    IdentityRows,
     LineRows,
+    LoginRows,
     NotesStore,
+    ImportStore,
+    PeopleStore,
+    QuotaStore,
+    RemovedStore,
     ResyncRows,
     SearchRows,
     SortRows,
     AppendRows,
+    EncryptedRows,
     TextRows,
+    KeepingRows,
+    GlanceRows,
     TakeoverStore,
     TreeRows,
+    OpsRows,
 ):
     """Implements `ports.store.Store` on one folder of files."""
 
@@ -105,6 +124,7 @@ class SqliteStore(
         self._engine.after_commit = self._after_commit
         self._remembered = Remembered(self._engine)
         self._index = TextIndex(self._engine)
+        self._noted = {}
         self._folder_listeners: list[FolderListener] = []
         self._tree_listeners = []
         self._directory_listeners: list[BoxListener] = []
@@ -314,10 +334,6 @@ class SqliteStore(
         """Boxes by address."""
         return await self._engine.read(lambda db: directory.boxes(db, types, limit))
 
-    async def add_box(self, box: NewBox, trace: TraceLine) -> BoxRow:
-        """Provision a box."""
-        return await self._traced(trace, lambda w: directory.add_box(w, box))
-
     async def set_box_state(self, box_id: int, state: BoxState, reason: str, trace: TraceLine) -> BoxRow:
         """Change the state."""
         return await self._traced(
@@ -339,11 +355,6 @@ class SqliteStore(
         return await self._traced(
             trace, lambda w: directory.add_person(w, login, name, national_id, password_hash)
         )
-
-    async def set_password(self, person_id: int, password_hash: str, trace: TraceLine) -> None:
-        """Replace a password hash."""
-        sql = "UPDATE persons SET password_hash = ? WHERE id = ?"
-        await self._change(trace, sql, (password_hash, person_id))
 
     async def person(self, login: str) -> Person | None:
         """The person of a login."""
@@ -474,21 +485,3 @@ class SqliteStore(
         """APPEND."""
         new = list(messages)
         return await self._engine.write(lambda w: deliveries.append(w, folder_id, viewer, new, time.time()))
-
-    # --- registry of identities
-
-    async def identity(self, ins: str) -> Identity | None:
-        """What the registry knows of an INS."""
-        return await self._engine.read(lambda db: registry.identity(db, ins))
-
-    async def put_identities(self, rows: Sequence[Identity], trace: TraceLine) -> int:
-        """Write rows of the registry in one commit."""
-        return await self._traced(trace, lambda w: registry.put_identities(w.db, rows, trace.at))
-
-    async def identities(self, limit: int = 1000, status: IdentityStatus | None = None) -> list[Identity]:
-        """Identities by INS."""
-        return await self._engine.read(lambda db: registry.identities(db, limit, status))
-
-    async def count_identities(self) -> dict[IdentityStatus, int]:
-        """How many there are of each status."""
-        return await self._engine.read(registry.count_identities)

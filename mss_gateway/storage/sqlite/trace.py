@@ -1,8 +1,8 @@
-"""The timeline (AUD-2)."""
+"""The timeline (AUD-2), every line linked to the one before it (AUD-1)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import apsw
@@ -10,6 +10,8 @@ import orjson
 
 from mss_gateway.ports.records import TraceLine
 from mss_gateway.rules.ins import mask_text
+
+from .audit_chain import chain_of
 
 Value = TypeVar("Value")
 _SHORTEST = 13  # characters of a matricule
@@ -21,22 +23,28 @@ def _masked(value: Value) -> Value:
     return value
 
 
+def _detail(detail: Mapping[str, str | int]) -> str:
+    for value in detail.values():
+        if isinstance(value, str) and len(value) >= _SHORTEST:
+            return orjson.dumps({name: _masked(value) for name, value in detail.items()}).decode()
+    return orjson.dumps(dict(detail)).decode()
+
+
 def insert_trace(db: apsw.Connection, lines: Iterable[TraceLine]) -> None:
-    """Append lines; every text is masked here once more, whoever wrote it (INS-7)."""
-    db.executemany(
-        "INSERT INTO trace (at, event, transaction_id, message_id, box_id, actor, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    """Append lines to the chain; every text is masked here once more, whoever wrote it (INS-7)."""
+    chain_of(db).append(
         [
             (
-                line.at,
+                float(line.at),
                 line.event,
                 line.transaction,
                 _masked(line.message_id),
                 line.box_id,
                 _masked(line.actor),
-                orjson.dumps({name: _masked(value) for name, value in line.detail.items()}).decode(),
+                _detail(line.detail),
             )
             for line in lines
-        ],
+        ]
     )
 
 

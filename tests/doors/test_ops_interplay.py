@@ -1,0 +1,160 @@
+"""The ops door beside the mail: hostile crowds, stopping, and what neither door may do to the other (OPS-4, ACC-3)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mss_gateway.net.gate import GateOptions
+from mss_gateway.ops.http_options import HttpLimits
+from tests.support.letters import letter
+from tests.support.ops import TOKEN, OpsServed, ops_gateway
+
+BASIC = "Basic " + base64.b64encode(f"ops:{TOKEN}".encode()).decode()
+OPEN = 'mss_connections_open{door="http"} '
+
+
+@pytest.fixture
+def ops(tmp_path: Path) -> Iterator[OpsServed]:
+    """A gateway with an ops door that waits a second."""
+    limits = HttpLimits(request_timeout=1.0, idle_timeout=1.0)
+    with ops_gateway(tmp_path, limits=limits, caps=GateOptions(60, 50)) as served:
+        yield served
+        assert served.served.faults() == 0
+
+
+@pytest.mark.req("OPS-4")
+@pytest.mark.parametrize("path", ["/status/", "/mail/config-v1.1.xml/", "/autodiscover/autodiscover.xml/"])
+def test_nobody_is_led_to_a_host_of_the_clients_choice(ops: OpsServed, path: str) -> None:
+    """A slash too many is a path that there is not: a redirect would name the Host of the request."""
+    for verb in ("GET", "POST"):
+        request = f"{verb} {path} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+        answer = ops.raw(request.encode())
+        assert answer.split(b" ", 2)[1] == b"404"
+        assert b"evil.example" not in answer
+
+
+@pytest.mark.req("OPS-4")
+def test_two_lengths_of_one_body_are_refused(ops: OpsServed) -> None:
+    """RFC 9112 section 6.1: a second request in the body, for whom a proxy in front believes the other length."""
+    smuggled = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = ops.raw(
+        b"POST /autodiscover/autodiscover.xml HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n%b" % (5 + len(smuggled), smuggled)
+    )
+    assert answer.split(b" ", 2)[1] == b"400"
+    assert b"alive" not in answer
+
+
+@pytest.mark.req("OPS-4")
+@pytest.mark.parametrize("keep", ["close", "keep-alive"])
+def test_who_does_not_read_the_answer_is_cut_off(
+    ops: OpsServed, monkeypatch: pytest.MonkeyPatch, keep: str
+) -> None:
+    """In the clear too, where no end of TLS would do it; then the connection is counted out."""
+
+    async def large(site: Any, arguments: object) -> dict[str, str]:
+        return {"text": "x" * 20_000_000}
+
+    site = ops.served.parts.operations["figures"]
+    monkeypatch.setattr(type(site.__self__), "figures", large, raising=False)
+    request = f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: {BASIC}\r\nConnection: {keep}\r\n\r\n"
+    with socket.socket() as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        wire.connect(("127.0.0.1", ops.ports[1]))
+        wire.sendall(request.encode())
+        time.sleep(4.0)
+        wire.settimeout(5.0)
+        got = 0
+        try:
+            while data := wire.recv(1 << 20):
+                got += len(data)
+        except ConnectionResetError:
+            pass
+        assert got < 20_000_000
+
+
+@pytest.mark.req("OPS-4")
+def test_a_thousand_idle_connections_do_not_stop_the_mail(ops: OpsServed) -> None:
+    """Over the cap they are closed before TLS; mail is taken meanwhile, and the door opens again when they are gone."""
+    account = ops.served.account("PER")
+    with ExitStack() as held:
+        for _ in range(1000):
+            held.enter_context(socket.create_connection(("127.0.0.1", ops.port)))
+        mail = ops.served.submission(account)
+        body = letter(account.address, account.address)
+        assert mail.deliver(account.address, account.address, body).startswith("250")
+        imap = ops.served.imap(account)
+        imap.ok("SELECT INBOX")
+    limit = time.monotonic() + 10
+    while True:
+        try:
+            text = ops.admin("/metrics").text
+        except Exception:
+            assert time.monotonic() < limit
+            continue
+        if OPEN + "1.0" in text:
+            break
+        assert time.monotonic() < limit
+
+
+@pytest.mark.req("OPS-4")
+def test_a_request_under_way_is_answered_before_the_end(
+    ops: OpsServed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway stops: who has asked gets the whole answer, who is idle is let go."""
+    began, free = threading.Event(), threading.Event()
+    readiness = type(ops.served.parts.watch.readiness)
+
+    async def slow(self: Any) -> list[str]:
+        began.set()
+        while not free.is_set():
+            await asyncio.sleep(0.01)
+        return ["draining"]
+
+    monkeypatch.setattr(readiness, "reasons", slow)
+    idle = socket.create_connection(("127.0.0.1", ops.ports[1]))
+    told: list[int] = []
+    asking = threading.Thread(target=lambda: told.append(ops.get("/ready").status_code))
+    asking.start()
+    assert began.wait(5)
+    ops.served.ask_to_stop()
+    time.sleep(0.2)
+    free.set()
+    asking.join(5)
+    ops.served.stop()
+    assert told == [503]
+    idle.settimeout(5)
+    assert idle.recv(1) == b""
+    idle.close()
+
+
+@pytest.mark.req("ACC-3", "OPS-4")
+def test_failures_are_shared_by_the_mail_doors_and_kept_from_the_ops_door(ops: OpsServed) -> None:
+    """Guesses over SMTP slow IMAP; they keep no administrator out, who sees them, and guesses there slow no mail."""
+    account = ops.served.account("PER")
+    smtp = ops.served.submission()
+    for _ in range(2):
+        for _ in range(3):
+            said = smtp.auth_plain(account.login, "faux")
+        smtp = ops.served.submission()
+    assert said.startswith(("454", "421")), said
+    assert b"[UNAVAILABLE]" in ops.served.imap().ending(f"LOGIN {account.login} {account.password}")
+    assert ops.admin("/status").status_code == 200
+    locks = ops.served.call(ops.served.parts.operations["login.locks"]({}))["locks"]
+    assert any(one["login"] == account.login and one["wait_seconds"] for one in locks)
+    with ops.client() as client:
+        for _ in range(6):
+            client.get("/status", auth=("ops", "faux"))
+        assert client.get("/status", auth=("ops", TOKEN)).status_code == 429
+    ops.served.call(ops.served.parts.operations["login.unlock"]({"who": account.login, "actor": "cli:test"}))
+    ops.served.imap(account).close()
