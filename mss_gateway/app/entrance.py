@@ -43,5 +43,6 @@ def entrance(ground: Ground, notes: Notes, tokens: OidcBook | None = None) -> Lo
         ground.store,
         plus_tls13=book.vault.options.plus_tls13,
     )
+    ground.store.on_directory_change(accounts.directory_changed)
     ground.store.on_directory_change(login.directory_changed)
     return login

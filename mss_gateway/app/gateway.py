@@ -26,6 +26,7 @@ from mss_gateway.settings.checks import DOORS, endpoint
 from mss_gateway.smtpd.door import SmtpDoor
 from mss_gateway.smtpd.options import SmtpOptions
 
+from .crashes import keep_silent
 from .http import ops_door
 from .loop import settle_memory
 from .parts import Parts, parts
@@ -58,6 +59,8 @@ async def run(
     """Serve until SIGTERM, SIGINT or `stop`; raises OSError when an address cannot be had."""
     async with parts(settings) as built, asyncio.TaskGroup() as group:
         asyncio.get_running_loop().set_exception_handler(functools.partial(_unexpected, built.log))
+        if signals:  # the process is ours
+            keep_silent(built.log)
         stop = asyncio.Event()
         listeners = _listeners(built, group)
         control = Control(settings.control, built.operations, built.log)

@@ -26,6 +26,8 @@ DAMAGED = 1
 def verify(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
     """Go through the chain over the trace: every change, loss or addition is told with its place.
 
+    Ends with 0 when it is whole, with 1 otherwise; changes nothing.
+
     Example: mss-gateway audit verify --json
     """
     result = call(config, "audit.verify", {}, as_json=json)

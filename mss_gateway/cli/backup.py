@@ -54,6 +54,8 @@ def make(
 ) -> None:
     """Make a backup of this instant; what the last one has already is not written again.
 
+    `backup FOLDER` is short for it. Exit codes: 4 one is running already · 6 it could not be made.
+
     Example: mss-gateway backup /mnt/backups
     """
     from .keeping import amount, watched
@@ -105,6 +107,8 @@ def prune(
     json: AsJson = False,
 ) -> None:
     """Remove all but the newest backups, and the pieces that no other needs.
+
+    Exit code 4 while a backup is being made.
 
     Example: mss-gateway backup prune /mnt/backups --keep 7
     """

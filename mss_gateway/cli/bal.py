@@ -13,9 +13,6 @@ from .call import DEFAULT_CONFIG, AsJson, Config, ask_password, call
 from .output import fail, record, table
 
 app = typer.Typer(help="Mailboxes of professionals, structures and software (BAL).", no_args_is_help=True)
-app.command()(delegate)
-app.command()(history)
-app.command(name="import")(import_)
 
 Address = Annotated[str, typer.Argument(help="The address of the mailbox.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the trace.")]
@@ -363,7 +360,7 @@ def activity(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Who read, answered, filed or deleted which message, each under their own name, the latest first.
+    """List who read, answered, filed or deleted which message, each under their own name, the latest first.
 
     Example: mss-gateway bal activity secretariat@clinique-exemple.mssante.fr --since 2026-11-14
     """
@@ -374,3 +371,8 @@ def activity(
         table(f"Activity in {result['address']}", columns, result["activity"])
         if result["more"]:
             typer.echo("There is more: --limit shows it.")
+
+
+app.command()(delegate)
+app.command()(history)
+app.command(name="import")(import_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,7 +78,9 @@ async def _in_process(settings: Settings, operation: str, arguments: dict[str, A
 
     if operation in ("figures", "status", "health"):
         raise OperationRefused(
-            "No gateway is running here, so nothing was counted", "not-running", UNAVAILABLE
+            "No gateway is running with this configuration: start it, `mss-gateway serve`; its log says why it ended",
+            "not-running",
+            UNAVAILABLE,
         )
     if operation.startswith("trust."):
         from mss_gateway.app.trust_desk import trust_operations
@@ -111,7 +114,7 @@ def _without_gateway(examined: dict[str, Any]) -> dict[str, Any]:
 def actor() -> str:
     """Who is typing, for the trace."""
     try:
-        return f"cli:{getpass.getuser()}"
+        return f"cli:{os.environ.get('SUDO_USER') or getpass.getuser()}"
     except (KeyError, OSError):
         return "cli"
 

@@ -55,7 +55,7 @@ def _set(operation: str, patient: str, bal: str, reason: str, config: Path, json
 def close(
     patient: Patient, bal: Bal, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False
 ) -> None:
-    """The patient can no longer answer.
+    """Close a channel: the patient can no longer answer, until the mailbox writes again.
 
     Example: mss-gateway channel close 285037728417346@patient.mssante.fr
     alix.martin@clinique-exemple.mssante.fr --reason "ticket 12"
@@ -67,7 +67,7 @@ def close(
 def open_(
     patient: Patient, bal: Bal, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False
 ) -> None:
-    """The patient may answer again.
+    """Open a channel: the patient may answer again.
 
     Example: mss-gateway channel open 285037728417346@patient.mssante.fr
     alix.martin@clinique-exemple.mssante.fr --reason "ticket 12"

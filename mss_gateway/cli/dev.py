@@ -18,7 +18,7 @@ app = typer.Typer(
 
 State = Annotated[Path, typer.Option("--state", help="Folder for everything; made when absent.")]
 BasePort = Annotated[
-    int, typer.Option("--base-port", help="First of fourteen ports on loopback.", min=1024, max=65000)
+    int, typer.Option("--base-port", help="First of fifteen ports on loopback.", min=1024, max=65000)
 ]
 One = Annotated[bool, typer.Option("--one", help="One gateway with both roles instead of three operators.")]
 DEFAULT_STATE = Path(".state/dev")

@@ -36,6 +36,8 @@ def status(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
 def rotate(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
     """Protect every encrypted message with the newest key, while mail goes on; then the old key can go.
 
+    Messages are not rewritten, only their keys are. Exit code 4 while another such work is under way.
+
     Example: mss-gateway encryption rotate
     """
     _work(config, "rotate", as_json=json)
@@ -44,6 +46,8 @@ def rotate(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
 @app.command(name="encrypt-existing")
 def encrypt_existing(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
     """Encrypt the messages that came before encryption was switched on, while mail goes on.
+
+    An interrupted one goes on by itself. Exit code 4 while another such work is under way.
 
     Example: mss-gateway encryption encrypt-existing
     """
@@ -54,6 +58,8 @@ def encrypt_existing(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> N
 def decrypt(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
     """Lay every message open again, once encryption.mode is off; afterwards no key is needed.
 
+    Exit code 4 while encryption.mode is on, or while another such work is under way.
+
     Example: mss-gateway encryption decrypt
     """
     _work(config, "decrypt", as_json=json)
@@ -62,6 +68,8 @@ def decrypt(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
 @app.command()
 def wipe(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
     """Write the database anew, without remains of what was in the clear; only while no gateway is running.
+
+    It needs as much free space as the database has. Exit code 5 beside a running gateway.
 
     Example: mss-gateway encryption wipe
     """

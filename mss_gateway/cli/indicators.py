@@ -25,7 +25,7 @@ def indicators(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Mailboxes, messages, patients and connections of one month.
+    """Count mailboxes, messages, patients and connections of one month.
 
     Example: mss-gateway indicators --month 2026-10 --format csv --out indicateurs-2026-10.csv
     """

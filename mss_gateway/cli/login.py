@@ -39,6 +39,8 @@ def unlock(
 ) -> None:
     """Let somebody try again at once: their failed logins are forgotten.
 
+    Exit code 3 when none are counted.
+
     Example: mss-gateway login unlock 192.0.2.10
     """
     result = call(config, "login.unlock", {"who": who}, as_json=json)

@@ -54,6 +54,8 @@ def import_(
 
     Nothing changes there. Run it again at any time: what is here already is not brought twice.
 
+    Exit code 7 when messages were left out; they are listed with their reasons.
+
     Example: mss-gateway mailbox import alix.martin@clinique-exemple.mssante.fr --from imaps://ancien.exemple.fr
     --user alix.martin
     """

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from textwrap import wrap
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from mss_gateway.rules.ins import mask_text
 
 _SPACES = "\u00a0\u202f"  # what French texts put before a colon; a terminal obeys neither
 
@@ -19,7 +22,8 @@ CONFIG_ERROR = 1
 
 
 def fail(sentence: str, exit_code: int, *, reason: str = "", as_json: bool = False) -> NoReturn:
-    """Say why not, and end with the exit code."""
+    """Say why not, and end with the exit code; what was typed may hold an INS, in a path as well (INS-7)."""
+    sentence = mask_text(sentence)
     if as_json:
         typer.echo(json.dumps({"error": sentence, "reason": reason, "exit": exit_code}, ensure_ascii=False))
     else:
@@ -54,13 +58,26 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]])
 
 
 def record(title: str, values: Mapping[str, Any]) -> None:
-    """One thing, a line for each of its fields."""
+    """One thing, a line for each of its fields, and for each row that a field holds."""
     out = console()
     out.print(f"[bold]{escape(title)}[/]")
     for name, value in values.items():
-        shown = cell(name, value)
-        if shown:
-            out.print(f"  {name.replace('_', ' '):<18} {escape(shown)}")
+        rows = value if isinstance(value, list) and any(isinstance(one, dict) for one in value) else [value]
+        label = name.replace("_", " ")
+        for row in rows:
+            shown = cell(name, row)
+            if shown:
+                field(out, f"  {label:<18} ", shown)
+                label = ""
+
+
+def field(out: Console, label: str, text: str) -> None:
+    """A label and a text that goes on below itself, not below the label; neither is markup."""
+    room = max(out.width - len(label), 30)
+    lines = wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    for line in lines:
+        out.print(escape(label + line), soft_wrap=True)
+        label = " " * len(label)
 
 
 def cell(name: str, value: Any) -> str:
@@ -74,7 +91,7 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(cell("", item) for item in value)
     if isinstance(value, dict):
-        return " ".join(f"{key}={cell(key, item)}" for key, item in value.items())
+        return " ".join(f"{key}={shown}" for key, item in value.items() if (shown := cell(key, item)))
     return visible(value)
 
 

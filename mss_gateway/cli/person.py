@@ -63,7 +63,9 @@ def add(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Register a person.
+    """Register a person; mailboxes are given with `bal add` and `bal member`.
+
+    Exit code 4 when the login or the national id is taken.
 
     Example: mss-gateway person add jean.exemple --name "Jean Exemple" --national-id 8...
     """
@@ -103,7 +105,7 @@ def set_(
 
 @app.command()
 def disable(login: Who, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """No login any more; sessions end, and PER mailboxes that the person holds are suspended (mail still comes).
+    """End the logins of a person, and open sessions; PER mailboxes that they hold are suspended (mail still comes).
 
     Example: mss-gateway person disable jean.exemple --reason "left the hospital"
     """
@@ -112,7 +114,7 @@ def disable(login: Who, reason: Reason, config: Config = DEFAULT_CONFIG, json: A
 
 @app.command()
 def enable(login: Who, reason: Reason, config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
-    """Login again; PER mailboxes that were suspended with the person are taken up again.
+    """Let a person log in again; PER mailboxes that were suspended with the person are taken up again.
 
     Example: mss-gateway person enable jean.exemple --reason "came back"
     """

@@ -23,6 +23,8 @@ def restore(
 ) -> None:
     """Restore a backup to a new place; needs no configuration and no gateway. Every octet is checked on its way.
 
+    Exit codes: 3 no such backup · 6 it is damaged, has another key, or finds no room.
+
     Example: mss-gateway restore /mnt/backups --to /var/lib/mss-gateway-new --backup 2026-11-21T06:00
     """
     from mss_gateway.ports.keeping import KeepProblem

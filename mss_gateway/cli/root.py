@@ -115,6 +115,8 @@ def root() -> None:
 def serve(config: Config = DEFAULT_CONFIG) -> None:
     """Run the gateway until SIGTERM; SIGHUP reads certificates, CRLs and the trusted list again.
 
+    Exit codes: 1 the configuration cannot be used · 6 a port, the store or the disk is not to be had.
+
     Example: mss-gateway serve -c /etc/mss-gateway/gateway.toml
     """
     from .serving import serve_settings
@@ -125,6 +127,8 @@ def serve(config: Config = DEFAULT_CONFIG) -> None:
 @app.command(name="check-config")
 def check_config(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
     """Check the configuration, with every file that it names, and start nothing.
+
+    Exit code 1 when it cannot be used: one sentence with file, key, value and remedy.
 
     Example: mss-gateway check-config -c /etc/mss-gateway/gateway.toml
     """
@@ -158,6 +162,8 @@ def check_config(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
 def figures(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
     """Print what the running gateway has counted, in the form that Prometheus reads.
 
+    Exit code 6 when no gateway is running.
+
     Example: mss-gateway figures | grep mss_queue
     """
     result = call(config, "figures", {}, as_json=json)
@@ -180,6 +186,8 @@ def init(
     json: AsJson = False,
 ) -> None:
     """Write a commented gateway.toml with the first administrator's choices; asks for what is not given.
+
+    Exit code 4 when there is one already.
 
     Example: mss-gateway init /etc/mss-gateway --hostname mx.clinique-exemple.mssante.fr --domain
     clinique-exemple.mssante.fr --realm production --no-patients
@@ -214,6 +222,8 @@ def explain(
     json: AsJson = False,
 ) -> None:
     """Show the facts, every rule's verdict and the route of a message, touching nothing.
+
+    Exit code 1 when the message would be refused.
 
     Example: mss-gateway explain report.eml --from automate@… --to 2850377284173…@patient.mssante.fr
     """

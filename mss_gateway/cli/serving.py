@@ -34,6 +34,8 @@ def serve_settings(settings: Settings, ready: Callable[[Running], None] | None =
             # A traceback would print the exception's text, which may hold anything (AUD-5).
             fail(f"A fault of the gateway: {type(first).__name__} at {where(first)}", UNAVAILABLE)
         fail(str(first), UNAVAILABLE)
+    except Exception as error:
+        fail(f"A fault of the gateway: {type(error).__name__} at {where(error)}", UNAVAILABLE)
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -26,6 +26,8 @@ def trace(
 ) -> None:
     """Show one message from submission to receipt: decisions, relay, reports, opening.
 
+    Or the lines of a transaction, or the latest ones of a mailbox. Exit code 3: nothing is known of it here.
+
     Example: mss-gateway trace '<20261121.1234@logiciel.example>'
     """
     arguments = {"message_id": message_id, "transaction": transaction, "box": box, "limit": limit}

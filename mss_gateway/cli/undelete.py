@@ -108,6 +108,8 @@ def _back(result: dict[str, Any], json: bool) -> None:
     out = console()
     for name, count in result["folders"].items():
         out.print(f"[bold green]✓[/] {count} brought back to {visible(name)}", highlight=False)
+    if result.get("more"):
+        out.print("[yellow]![/] more is kept of this folder: run the command again", highlight=False)
     if result["missing"]:
         out.print(f"[yellow]![/] {result['missing']} not kept any more", highlight=False)
 

@@ -105,12 +105,11 @@ class FhirClient:
             seen.add(url)
             octets = await self._page(client, url)
             try:
-                bundle = orjson.loads(octets)
-                page = [row for resource in resources(bundle) for row in mailboxes(resource)]
+                page, link = await asyncio.to_thread(_read, octets)
             except (ValueError, RecursionError):
                 raise self._problem("fhir-answer", "answers with something that is no FHIR Bundle") from None
             yield page
-            url = self._next(url, next_link(bundle))
+            url = self._next(url, link)
 
     def _next(self, url: str, link: str) -> str:
         """The next page, at the same place only: the key must not go elsewhere."""
@@ -182,6 +181,12 @@ class FhirClient:
 
     def _problem(self, reason: str, what: str) -> DirectoryProblem:
         return DirectoryProblem(reason, f"{self._base}: the national API {what}")
+
+
+def _read(octets: bytes) -> tuple[list[Record], str]:
+    """The rows of a page and the link to the next; a large one takes seconds. Raises ValueError, RecursionError."""
+    bundle = orjson.loads(octets)
+    return [row for resource in resources(bundle) for row in mailboxes(resource)], next_link(bundle)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

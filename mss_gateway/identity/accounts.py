@@ -45,6 +45,9 @@ TOKEN_ELSEWHERE = replace(NO_TOKENS, reason="token-other-mailbox")
 EXPIRED = "token-expired"
 """A token that was good a moment ago is no guess: its refusal is not counted, or a hospital would be locked out."""
 
+STRANGERS = 4096
+"""Logins of nobody that are remembered: the directory remembers those of somebody, and the difference would show."""
+
 _OPEN = (BoxState.ACTIVE, BoxState.NOT_ACTIVATED)
 _BY_TOKEN = (BoxType.PER, BoxType.ORG, BoxType.CAB)  # who has an identity of a professional (BAL-4)
 _FIRST = (BoxType.PER, BoxType.PAT, BoxType.CAB, BoxType.ORG)
@@ -68,15 +71,23 @@ class Accounts:
         self._vault = vault
         self._clock = clock
         self._tokens = tokens
+        self._strangers: set[str] = set()
+        self._changes = 0
+
+    def directory_changed(self) -> None:
+        """Who was nobody may be somebody now."""
+        self._changes += 1
+        self._strangers.clear()
 
     async def plain(self, login: str, password: Secret, host: str, acting_as: str = "") -> Principal | Refuse:
         """A login, which is a person's own or the address of a box that one person holds."""
-        person = await whose(self._rows, login)
+        person = await self._meant(login)
         account = self._account(person, login)
         if self._locks.wait(account, host, self._clock()) > 0:
             return WAIT
         try:
-            right = await self._passwords.verify(_usable(person), password)
+            stranger = self._locks.is_stranger(host, self._clock())
+            right = await self._passwords.verify(_usable(person), password, stranger=stranger)
         except Busy:
             return BUSY
         principal = await self._outcome(account, host, person if right else None, "plain")
@@ -87,7 +98,7 @@ class Accounts:
 
     async def scram(self, login: str, host: str) -> Trial | Refuse:
         """What SCRAM proves against; who is not there looks like somebody who is."""
-        person = await whose(self._rows, login)
+        person = await self._meant(login)
         if self._locks.wait(self._account(person, login), host, self._clock()) > 0:
             return WAIT
         return Trial(login, host, await self._keys(person, login), person)
@@ -152,7 +163,7 @@ class Accounts:
 
     async def whose(self, login: str) -> str:
         """The login of the person meant, empty when there is nobody."""
-        person = await whose(self._rows, login)
+        person = await self._meant(login)
         return person.login if person is not None else ""
 
     async def still(self, principal: Principal) -> bool:
@@ -174,6 +185,18 @@ class Accounts:
     def _account(self, person: Person | None, login: str) -> str:
         # One account has many spellings (login, address, quoted local part): failures count for the person.
         return self._locks.account(person.id if person is not None else 0, spelling(login))
+
+    async def _meant(self, login: str) -> Person | None:
+        """The person of a login; nobody is found as quickly as somebody from the second time on (ACC-3)."""
+        if (mark := self._locks.account(0, login)) in self._strangers:
+            return None
+        changes = self._changes
+        person = await whose(self._rows, login)
+        if person is None and changes == self._changes:
+            if len(self._strangers) >= STRANGERS:
+                self._strangers.clear()
+            self._strangers.add(mark)
+        return person
 
     async def _outcome(self, account: str, host: str, person: Person | None, auth: str) -> Principal | Refuse:
         """Count the outcome; `person` is None when it was wrong."""

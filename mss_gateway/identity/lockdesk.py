@@ -48,8 +48,8 @@ class LockFile:
         if not self.locks.dirty:
             return None
         self.locks.dirty = False
-        dumped = self.locks.dump(self._clock())
-        return lambda: self._write(json.dumps(dumped).encode())
+        taken = self.locks.snapshot(self._clock())
+        return lambda: self._write(json.dumps(taken()).encode())
 
     def _write(self, octets: bytes) -> None:
         new = self._path.with_suffix(".new")

@@ -24,8 +24,15 @@ from .scramkeys import ScramVault
 
 T = TypeVar("T")
 
-NICENESS = 10
-"""How far the hashing threads stand back behind those that carry mail (setpriority, 0 to 19)."""
+NICENESS = 19
+"""How far the hashing threads stand back behind those that carry mail (setpriority, 0 to 19).
+
+All the way: at 10 they still held up one message in a thousand twice as long. Below it, in SCHED_IDLE, nobody could
+log in any more on a machine that is busy with something else.
+"""
+
+SAVED_UP = 1.0
+"""Seconds of hashing that strangers may have at once, after nobody has asked for a while."""
 
 REMEMBERED = 10_000
 """Good passwords that are remembered at most, as keyed hashes."""
@@ -40,7 +47,8 @@ class PasswordOptions:
     """Cost of one hash (OWASP's argon2id figures) and of the pool. `remember` is in seconds.
 
     A password that was right is remembered that long, as a keyed hash in memory only, so that mail
-    clients that log in every minute do not cost a hash each.
+    clients that log in every minute do not cost a hash each. `share` of one core is what logins may take
+    from addresses where nobody has logged in before.
     """
 
     time_cost: int = 2
@@ -48,6 +56,35 @@ class PasswordOptions:
     workers: int = 1
     waiting: int = 64
     remember: float = 60.0
+    share: float = 0.25
+
+
+class Allowance:
+    """What strangers may still take of a core, in seconds; it fills with time, and an ended hash tells its price."""
+
+    __slots__ = ("_at", "_clock", "_left", "_price", "_share")
+
+    def __init__(self, share: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._share = share
+        self._clock = clock
+        self._left = SAVED_UP
+        self._price = 0.0
+        self._at = clock()
+
+    def take(self) -> bool:
+        """Pay for one hash; False when there is not enough left."""
+        now = self._clock()
+        self._left = min(SAVED_UP, self._left + (now - self._at) * self._share)
+        self._at = now
+        # A hash that costs more than can be saved up is paid with all of it.
+        if self._left < min(self._price, SAVED_UP):
+            return False
+        self._left -= self._price
+        return True
+
+    def priced(self, seconds: float) -> None:
+        """What a hash has cost in CPU seconds."""
+        self._price = seconds
 
 
 class Passwords:
@@ -65,6 +102,7 @@ class Passwords:
         self._key = os.urandom(32)
         self._known: dict[bytes, float] = {}
         self._waiting = 0
+        self._allowance = Allowance(self._options.share)
         self._nobody = self._hasher.hash(os.urandom(16).hex())
 
     async def hash(self, password: Secret, login: str = "") -> str:
@@ -75,12 +113,17 @@ class Passwords:
         """Sealed SCRAM keys of a password whose hash is stored already; empty when there can be none. Raises `Busy`."""
         return await self._run(lambda: self._sealed(password.reveal(), login, password_hash))
 
-    async def verify(self, stored: str, password: Secret) -> bool:
-        """True when the password is right; an empty `stored` costs the same and is never right. Raises `Busy`."""
+    async def verify(self, stored: str, password: Secret, *, stranger: bool = False) -> bool:
+        """True when the password is right; an empty `stored` costs the same and is never right. Raises `Busy`.
+
+        A `stranger` comes from where nobody has logged in before, and is heard only within the allowance of such.
+        """
         text = password.reveal()
         mark = hmac.new(self._key, f"{stored}\0{text}".encode(), sha256).digest()
         if stored and self._known.get(mark, 0.0) > time.monotonic():
             return True
+        if stranger and not self._allowance.take():
+            raise Busy
         right = await self._run(lambda: self._check(stored or self._nobody, text)) and bool(stored)
         if right and self._options.remember > 0:
             if len(self._known) >= REMEMBERED:
@@ -100,10 +143,13 @@ class Passwords:
         return self.vault.seal(keys, password_hash) if keys is not None else ""
 
     def _check(self, stored: str, password: str) -> bool:
+        began = time.thread_time()
         try:
             return self._hasher.verify(stored, _prepared(password))
         except (VerificationError, InvalidHashError):
             return False
+        finally:
+            self._allowance.priced(time.thread_time() - began)
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= self._options.waiting:

@@ -71,9 +71,13 @@ class Slowdown:
 
     def counts(self, now: float) -> Iterator[tuple[str, Count]]:
         """All that is not forgotten, the oldest first."""
-        for key, count in self._counts.items():
+        for key, count in self.snapshot():
             if now - count.last <= self.options.forget:
                 yield key, count
+
+    def snapshot(self) -> list[tuple[str, Count]]:
+        """All records of this moment, forgotten ones too; quick."""
+        return list(self._counts.items())
 
     def _current(self, key: str, now: float) -> Count:
         count = self._counts.get(key)

@@ -12,14 +12,17 @@ from mss_gateway.rules.facts import BoxType
 async def whose(rows: DirectoryRows, login: str) -> Person | None:
     """The person of a login, which is their own or the address of a box that one person holds."""
     person = await rows.person(login)
-    if person is None and (usual := spelling(login)) != login.lower():
-        person = await rows.person(usual)  # a quoted local part, a domain in its own script
     if person is not None:
         return person
     try:
-        box = await rows.box(parse_address(login).key)
+        key = parse_address(login).key
     except InvalidValue:
         return None
+    if key != login.lower():  # a quoted local part, a domain in its own script
+        person = await rows.person(key)
+        if person is not None:
+            return person
+    box = await rows.box(key)
     if box is None or box.type not in (BoxType.PER, BoxType.PAT):
         return None
     ties = [tie.person_id for tie in await rows.memberships(box_id=box.id) if tie.role == "holder"]

@@ -18,6 +18,7 @@ _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff"
 _DOT_STRING = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*\Z")
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*)"\Z')
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # of IDNA2003 and UTS 46
 _QUOTED_PAIR = re.compile(r"\\(.)")
 
 
@@ -54,6 +55,9 @@ def parse_domain(text: str) -> str:
     """
     name = text.lower()
     if not name.isascii():
+        # Before IDNA, whose time grows with the square of a label: A-labels are longer than what they stand for.
+        if len(name) > MAX_DOMAIN or any(len(label) > 63 for label in _DOTS.split(name)):
+            raise InvalidValue("the domain is not a valid internationalised name", "domain-idna")
         try:
             name = idna.encode(name, uts46=True).decode("ascii")
         except (idna.IDNAError, UnicodeError):

@@ -26,7 +26,8 @@ class HeaderFacts:
 
     `from_valid` is False when From is absent, repeated, or anything but well-formed mailboxes.
     `reply_to` is empty when Reply-To is absent, and also when any of its addresses is malformed:
-    present and empty must be treated as not trusted. `subject` is exact (see `exact_subject`).
+    present and empty must be treated as not trusted; so must a Sender that is present and None.
+    `subject` is exact (see `exact_subject`).
     `repeated` names the fields among Subject, Sender, Reply-To and X-MSS-MES that occur more than once
     (RFC 5322 section 3.6): readers disagree on which of them counts.
     """
@@ -34,6 +35,7 @@ class HeaderFacts:
     from_: tuple[Address, ...] = ()
     from_valid: bool = True
     sender: Address | None = None
+    sender_present: bool = False
     reply_to: tuple[Address, ...] = ()
     reply_to_present: bool = False
     subject: str = ""
@@ -128,6 +130,7 @@ def header_facts(source: bytes | Header) -> HeaderFacts:
         from_=from_,
         from_valid=len(senders) == 1 and from_valid and bool(from_),
         sender=_only_address(header, b"sender"),
+        sender_present=b"sender" in header,
         reply_to=reply_to if reply_to_valid else (),
         reply_to_present=b"reply-to" in header,
         subject="" if subject is None else exact_subject(subject),

@@ -31,6 +31,7 @@ class Event(Enum):
     PROVIDER_BACK = "provider-back"  # keys, left_out
     TLS_REFUSED = "tls-refused"  # session, peer, reason, sentence
     GATEWAY_FAULT = "gateway-fault"  # error, where
+    LIBRARY_WARNING = "library-warning"  # library, where, error
     SMTP_VIOLATION = "smtp-violation"  # peer, reason
     SMTP_LOST = "smtp-lost"  # peer
     SMTP_FAULT = "smtp-fault"  # peer, error, where

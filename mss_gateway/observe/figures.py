@@ -20,8 +20,9 @@ _RELAYED = {
     Event.RELAY_FAILED: "failed",
 }
 _FETCHED = {Event.TRUST_FETCHED: "fetched", Event.TRUST_FETCH_FAILED: "failed"}
-_MECHANISMS = frozenset(
-    (
+_MECHANISMS = {
+    name.lower(): name
+    for name in (
         "password",
         "PLAIN",
         "LOGIN",
@@ -31,7 +32,7 @@ _MECHANISMS = frozenset(
         "SCRAM-SHA-256",
         "SCRAM-SHA-256-PLUS",
     )
-)
+}
 _Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 OTHER = "other"
@@ -121,9 +122,11 @@ class Figures:
         elif event is Event.MESSAGE_REFUSED or event is Event.TLS_REFUSED:
             self._refusal(event, str(fields.get("reason")))
         elif event is Event.LOGIN:
-            mechanism = str(fields.get("mechanism"))
-            known = mechanism if mechanism in _MECHANISMS else OTHER
-            self._child(self._logins, "login", known, str(fields.get("result")))
+            known = _MECHANISMS.get(str(fields.get("mechanism")).lower(), OTHER)
+            result = str(fields.get("result"))
+            self._child(self._logins, "login", known, result)
+            if result != "ok":
+                self._noted("login", result)
         elif event in _RELAYED:
             self._relay(event, fields)
         elif event is Event.PEER_REFUSED:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.mail.address import parse_address
-from mss_gateway.ports.imports import BoxImports, BoxPlan, ImportOutcome
-from mss_gateway.ports.store import DirectoryRows
+from mss_gateway.ports.imports import BoxImports, BoxPlan, ImportOutcome, StalePlan
+from mss_gateway.ports.store import AlreadyExists, DirectoryRows
 from mss_gateway.rules.box_rows import WantedBox, check_closing, parse_box_row
 from mss_gateway.rules.facts import BoxState
 from mss_gateway.rules.ins import mask_text
@@ -40,6 +41,8 @@ KNOWN = 5000
 """Addresses of one answer."""
 
 OVER = (BoxState.CLOSED, BoxState.PURGED)
+STALE = (StalePlan, AlreadyExists)
+"""What the store says of a plan that another row or command came before."""
 
 
 class ImportRows(DirectoryRows, BoxImports, Protocol):
@@ -52,6 +55,26 @@ class _Read:
 
     line: int
     wanted: WantedBox
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What became of some rows."""
+
+    refused: list[Result] = field(default_factory=list)
+    warned: list[Result] = field(default_factory=list)
+    plan: list[Result] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=lambda: Counter(created=0, updated=0, unchanged=0))
+
+    def add(self, other: _Taken) -> None:
+        """Those of further rows."""
+        for mine, theirs in (
+            (self.refused, other.refused),
+            (self.warned, other.warned),
+            (self.plan, other.plan),
+        ):
+            mine += theirs
+        self.counts.update(other.counts)
 
 
 class BoxImportOperations:
@@ -96,45 +119,48 @@ class BoxImportOperations:
                 read.append(_Read(line, self._wanted(row)))
             except InvalidValue as invalid:
                 refused.append(refused_line(line, invalid.public, invalid.reason))
-        counts = {"created": 0, "updated": 0, "unchanged": 0}
-        warned: list[Result] = []
-        plan: list[Result] = []
+        done = _Taken(refused)
         for start in range(0, len(read), AT_ONCE):
             piece = read[start : start + AT_ONCE]
-            plans = await self._planned(piece, flag(arguments, "exact"), source, refused, warned, counts)
-            for line, one in plans:
-                plan.append(_told(line, one))
-            if plans and not flag(arguments, "dry_run"):
-                trace = traced("bal-import", arguments, None, source=source)
-                await self._rows.carry_out([one for _, one in plans], trace)
-        return {**counts, "refused": refused, "warned": warned, "plan": plan}
+            try:
+                done.add(await self._taken(piece, arguments, source))
+            except STALE:
+                # Two rows contradict each other, or another import runs: each row by itself, after those before it.
+                for one in piece:
+                    done.add(await self._taken_alone(one, arguments, source))
+        return {**done.counts, "refused": done.refused, "warned": done.warned, "plan": done.plan}
 
-    async def _planned(
-        self,
-        piece: list[_Read],
-        exact: bool,
-        source: str,
-        refused: list[Result],
-        warned: list[Result],
-        counts: dict[str, int],
-    ) -> list[tuple[int, BoxPlan]]:
-        """What the rows change; those that change nothing are counted."""
+    async def _taken_alone(self, one: _Read, arguments: Arguments, source: str) -> _Taken:
+        try:
+            return await self._taken([one], arguments, source)
+        except STALE:
+            sentence = "the mailbox or its people were changed meanwhile: import the file again"
+            return _Taken([refused_line(one.line, sentence, "changed-meanwhile")])
+
+    async def _taken(self, piece: list[_Read], arguments: Arguments, source: str) -> _Taken:
+        """What the rows change, in one commit; those that change nothing are counted. Raises `STALE`."""
         census = await self._rows.census(*_asked(piece))
-        planner = Planner(census, source, exact)
-        found: list[tuple[int, BoxPlan]] = []
+        planner = Planner(census, source, flag(arguments, "exact"))
+        done = _Taken()
+        plans: list[BoxPlan] = []
         for one in piece:
             try:
                 plan = planner.plan(one.wanted)
             except InvalidValue as invalid:
-                refused.append(refused_line(one.line, invalid.public, invalid.reason))
+                done.refused.append(refused_line(one.line, invalid.public, invalid.reason))
                 continue
-            warned += [refused_line(one.line, sentence, reason) for sentence, reason in planner.warnings]
+            done.warned.extend(
+                refused_line(one.line, sentence, reason) for sentence, reason in planner.warnings
+            )
             if plan is None:
-                counts["unchanged"] += 1
+                done.counts["unchanged"] += 1
                 continue
-            counts["created" if plan.new is not None else "updated"] += 1
-            found.append((one.line, plan))
-        return found
+            done.counts["created" if plan.new is not None else "updated"] += 1
+            done.plan.append(_told(one.line, plan))
+            plans.append(plan)
+        if plans and not flag(arguments, "dry_run"):
+            await self._rows.carry_out(plans, traced("bal-import", arguments, None, source=source))
+        return done
 
     def _wanted(self, row: Mapping[str, str]) -> WantedBox:
         wanted = parse_box_row(row)

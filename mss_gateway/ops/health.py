@@ -1,4 +1,4 @@
-"""`health`: whether the gateway takes mail now, in one word and slugs; what a container asks every half minute (OPS-4)."""
+"""`health`: whether the gateway takes mail now, in one word and slugs; what a container asks all the time (OPS-4)."""
 
 from __future__ import annotations
 

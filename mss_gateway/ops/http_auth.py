@@ -80,9 +80,9 @@ class Gatekeeper:
     async def judge(self, host: str | None, certificate: bytes | None, authorization: str) -> Verdict:
         """A certificate of an administrator, or the token as Bearer or as the password of Basic."""
         options = self._options
-        if certificate is not None and options.admin_dns:
-            if await self._dn_of(certificate) in options.admin_dns:
-                return Verdict.LET_IN
+        named = await self._dn_of(certificate) if certificate is not None and options.admin_dns else None
+        if named is not None and named in options.admin_dns:
+            return Verdict.LET_IN
         if options.token_file is None:
             return Verdict.ASK if options.admin_dns else Verdict.CLOSED
         if not authorization:

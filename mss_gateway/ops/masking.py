@@ -29,7 +29,9 @@ def _masked(operation: Operation) -> Operation:
 
 
 def _record(result: Mapping[str, object]) -> Result:
-    return {name: value if name in IDENTIFIERS else _plain(value) for name, value in result.items()}
+    return {
+        mask_text(name): value if name in IDENTIFIERS else _plain(value) for name, value in result.items()
+    }
 
 
 def _plain(value: object) -> object:

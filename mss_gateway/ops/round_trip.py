@@ -7,6 +7,7 @@ import secrets
 import smtplib
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -80,7 +81,7 @@ def travel(probe: Probe, sending: OpenDoor, reading: OpenDoor) -> None:
     context.load_cert_chain(probe.certificate, probe.key)
     message = letter(probe.address)
     _send(probe.address, message, sending, context)
-    _read(message, reading, context)
+    _read(probe.address, message, reading, context)
 
 
 def letter(address: str) -> bytes:
@@ -106,7 +107,8 @@ def _send(address: str, message: bytes, door: OpenDoor, context: ssl.SSLContext)
             if not door.implicit_tls:
                 client.starttls(context=context)
             client.ehlo("doctor.invalid")
-            code, said = client.docmd("AUTH", "EXTERNAL =")
+            # Our certificate may serve other mailboxes too: which one is said.
+            code, said = client.docmd("AUTH", f"EXTERNAL {b64encode(address.encode()).decode()}")
             if code != 235:
                 raise Fault(f"{door.name} refuses the login of {address}: {code} {_text(said)}")
             client.sendmail(address, [address], message)
@@ -121,7 +123,7 @@ def _send(address: str, message: bytes, door: OpenDoor, context: ssl.SSLContext)
         raise Fault(f"{door.name}: {type(error).__name__}") from None
 
 
-def _read(message: bytes, door: OpenDoor, context: ssl.SSLContext) -> None:
+def _read(address: str, message: bytes, door: OpenDoor, context: ssl.SSLContext) -> None:
     from imapclient import IMAPClient
     from imapclient.exceptions import IMAPClientError
 
@@ -132,7 +134,7 @@ def _read(message: bytes, door: OpenDoor, context: ssl.SSLContext) -> None:
         ) as client:
             if not door.implicit_tls:
                 client.starttls(context)
-            client.sasl_login("EXTERNAL", lambda _: b"")
+            client.sasl_login("EXTERNAL", lambda _: address.encode())
             client.select_folder("INBOX")
             found = client.search(["HEADER", "Message-ID", identifier])
             if not found:

@@ -23,6 +23,7 @@ from mss_gateway.rules.ins import mask_text
 from .health_store import OUT, SHORT
 from .http_ready import Kept, Readiness
 from .operation import Arguments, Operation, Result
+from .status_checks import check_name
 from .status_words import CHANNELS, KINDS, own_words, span, words
 
 DOMAINS = 15
@@ -99,7 +100,8 @@ class StatusOperations:
                 at, examined = await self._checks.get()
         except TimeoutError:
             return time.time(), []
-        return at, [{name: _nameless(text) for name, text in one.items()} for one in examined["checks"]]
+        checks = [{name: _nameless(text) for name, text in one.items()} for one in examined["checks"]]
+        return at, [{**one, "title": check_name(one["name"])} for one in checks]
 
     async def _look(self) -> Result:
         sources, now = self._sources, time.time()
@@ -278,10 +280,12 @@ def _todo(facts: Result) -> list[Result]:
         todo.append(
             _step("doubt", "l'espace de confiance a une alarme", "`mss-gateway trust status` la montre.")
         )
-    if not todo and any(one["verdict"] == "bad" for one in facts["checks"]):
-        todo.append(
-            _step("doubt", "un contrôle a échoué", "`mss-gateway doctor` le refait et dit que faire.")
-        )
+    if not todo:
+        failed = dict.fromkeys(one["title"] for one in facts["checks"] if one["verdict"] == "bad")
+        todo += [
+            _step("doubt", f"contrôle en échec : {title}", "`mss-gateway doctor` le refait et dit que faire.")
+            for title in failed
+        ]
     return todo
 
 

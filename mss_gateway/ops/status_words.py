@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from mss_gateway.rules.archive_texts import ARCHIVES
+
 _WAIT = "Rien à faire, sauf si cela dure : la passerelle réessaie d'elle-même."
 _ASK = "Demandez à l'autre opérateur si son serveur fonctionne, puis `mss-gateway queue retry --domain …`."
 _SPELLED = (
@@ -21,6 +23,13 @@ _BOX = "Comparez l'adresse avec `mss-gateway bal list`."
 _SIZE = "Faites envoyer moins, ou en plusieurs messages."
 _TRY = "Si cela dure, voyez la version et les suites TLS de l'autre logiciel."
 _ARCHIVE = "Faites reconstruire l'archive : `mss-gateway document show` dit ce qui ne va pas."
+
+_SOFTWARE = "Voyez avec l'éditeur du logiciel : le jeton ne vient pas du bon service, ou il est mal transmis."
+_FORGED = "Faux jeton possible : `mss-gateway trace` et le journal disent d'où il vient."
+_AGAIN = "Rien, sauf si cela dure : le logiciel demande un nouveau jeton de lui-même."
+_PROVIDER = "Si cela dure : le fournisseur d'identité répond-il ? `mss-gateway doctor`"
+_PERSON = "Comparez l'identifiant national et les BAL de la personne : `mss-gateway person show`."
+_CERTIFICATE = "Inscrivez le certificat à sa BAL : `mss-gateway bal certificate`."
 
 WORDS: dict[str, tuple[str, str]] = {
     # l'envoi aux autres opérateurs
@@ -96,6 +105,61 @@ WORDS: dict[str, tuple[str, str]] = {
     "bare-line-end-in-content": ("un CR ou LF isolé", _SENDER),
     "login-ended": ("la session a pris fin", "BAL suspendue ou mot de passe changé : rien à faire."),
     "too-many-bad-commands": ("trop d'erreurs du client", "Un balayage, ou un logiciel défectueux."),
+    "login-expired": ("la session ouverte par un jeton a pris fin", _AGAIN),
+    "refused-by-skin": ("message refusé à la réception", "Le journal en dit plus."),
+    # les connexions
+    "login-failed": (
+        "identifiant ou mot de passe faux, ou BAL inactive",
+        "Voyez qui insiste : `mss-gateway login locks` ; `person passwd` donne un nouveau mot de passe.",
+    ),
+    "login-slowed": (
+        "trop d'échecs : il faut attendre",
+        "`mss-gateway login locks` montre qui attend, `login unlock` le libère.",
+    ),
+    "login-busy": ("trop de connexions à la fois", "Si cela dure : augmentez `login.hash_workers`."),
+    "login-other-mailbox": (
+        "identifiant valable, mais pour une autre BAL",
+        "Corrigez le compte dans le logiciel, ou `mss-gateway bal member`.",
+    ),
+    "unknown-mechanism": (
+        "moyen de connexion non proposé",
+        "Réglez le logiciel : PLAIN ou SCRAM sous TLS, ou un jeton si [oidc] est en service.",
+    ),
+    "certificate-not-registered": ("certificat inscrit à aucune BAL", _CERTIFICATE),
+    "certificate-of-another-mailbox": ("certificat inscrit à une autre BAL", _CERTIFICATE),
+    "which-box": (
+        "certificat de plusieurs BAL, aucune n'est nommée",
+        "Réglez le logiciel : l'identité demandée est l'adresse de la BAL.",
+    ),
+    "token-missing": ("demande de connexion par jeton, sans jeton", _SOFTWARE),
+    "token-not-accepted": (
+        "aucun jeton n'est accepté ici",
+        "Mettez [oidc] en service, ou réglez le logiciel sur un mot de passe.",
+    ),
+    "token-unknown-person": ("jeton d'une personne inconnue ici", _PERSON),
+    "token-other-mailbox": ("jeton valable, mais pour une autre BAL", _PERSON),
+    "token-too-long": ("jeton trop long", _SOFTWARE),
+    "token-malformed": ("jeton illisible", _SOFTWARE),
+    "token-encrypted": ("jeton chiffré", _SOFTWARE),
+    "token-algorithm": ("jeton signé par un algorithme non admis", _FORGED),
+    "token-critical": ("jeton avec une exigence inconnue", _SOFTWARE),
+    "token-type": ("ce n'est pas un jeton d'accès", _SOFTWARE),
+    "token-key-unknown": ("jeton signé par une clé inconnue du fournisseur", _FORGED),
+    "token-signature": ("signature du jeton fausse", _FORGED),
+    "token-issuer": ("jeton d'un autre fournisseur", _SOFTWARE),
+    "token-audience": (
+        "jeton donné à un autre logiciel",
+        "Ajoutez ce logiciel à `oidc.clients`, s'il est connu.",
+    ),
+    "token-expired": ("jeton expiré", _AGAIN),
+    "token-no-expiry": ("jeton sans fin de validité", _SOFTWARE),
+    "token-not-yet-valid": ("jeton pas encore valable", "Comparez les deux horloges : `mss-gateway doctor`."),
+    "token-no-subject": ("jeton sans identifiant national", "Voyez `oidc.subject` et `oidc.userinfo`."),
+    "token-other-subject": ("les réponses du fournisseur nomment deux personnes", _FORGED),
+    "token-revoked": ("jeton révoqué", _AGAIN),
+    "provider-unreachable": ("le fournisseur d'identité ne répond pas", _PROVIDER),
+    "provider-nonsense": ("réponse du fournisseur d'identité incompréhensible", _PROVIDER),
+    "token-key-not-asked": ("clé inconnue ; le fournisseur vient d'être interrogé", _AGAIN),
     # les règles
     "null-sender": ("un patient a utilisé l'expéditeur vide", _SENDER),
     "null-sender-shape": ("expéditeur vide sur autre chose qu'un rapport", _SENDER),
@@ -184,6 +248,7 @@ KINDS = {
     "peer": "opérateur refusé",
     "relay": "envoi non abouti",
     "tls": "TLS échoué",
+    "login": "connexion refusée",
 }
 """Kinds of refusals."""
 
@@ -193,6 +258,8 @@ CHANNELS = {"open": "ouverts", "closed": "fermés", "never": "jamais ouverts"}
 
 def words(reason: str) -> tuple[str, str]:
     """Meaning and remedy of a slug; a meaning is empty when the slug has to speak for itself."""
+    if reason in ARCHIVES and reason not in WORDS:
+        return ARCHIVES[reason], _ARCHIVE
     return WORDS.get(reason, UNKNOWN)
 
 

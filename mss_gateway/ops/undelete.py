@@ -8,7 +8,7 @@ from typing import Protocol
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.mail.address import parse_address
 from mss_gateway.ports.access import OverQuota
-from mss_gateway.ports.records import BoxRow
+from mss_gateway.ports.records import INBOX, BoxRow
 from mss_gateway.ports.removed import Removed, RemovedRows, Returned, Wanted
 from mss_gateway.ports.store import DirectoryRows, Trace
 from mss_gateway.rules.facts import BoxState
@@ -36,6 +36,14 @@ MOST = 10_000
 """Messages that one call lists or brings back."""
 
 _BATCH = 500
+_WILDCARDS = frozenset("*%")
+
+
+def _target(name: str) -> str:
+    """The folder to bring back to, empty for those of before; raises `OperationRefused` for what IMAP cannot name."""
+    if name and (not all(name.split("/")) or not name.isprintable() or not _WILDCARDS.isdisjoint(name)):
+        raise OperationRefused(f"A folder cannot have the name {name!r}", "folder-name", USAGE)
+    return INBOX if name.upper() == INBOX else name
 
 
 class UndeleteRows(RemovedRows, DirectoryRows, Trace, Protocol):
@@ -96,29 +104,32 @@ class UndeleteOperations:
             raise OperationRefused(
                 "Name the messages by their numbers in `undelete list`", "bad-argument", USAGE
             )
-        back = await self._bring(arguments, row, numbers, text(arguments, "to", ""))
+        back = await self._bring(arguments, row, numbers)
         missing = len(set(numbers)) - back.messages
         return {"address": mask_text(row.address), "folders": back.folders, "missing": missing}
 
     async def folder(self, arguments: Arguments) -> Result:
-        """Bring back all that was removed from a folder, with the folder."""
+        """Bring back what was removed from a folder, with the folder; `more` tells that some is kept still."""
         row = await self._open(arguments)
         name, since = text(arguments, "folder"), moment(arguments, "since")
-        found = await self._rows.removed(row.id, Wanted(folder=name, since=since), MOST)
+        wanted = Wanted(folder=name, since=since)
+        found = await self._rows.removed(row.id, wanted, MOST)
         if not found:
             raise OperationRefused(
                 f"Nothing of the folder {mask_text(name)} is kept: see `undelete list`",
                 "nothing-kept",
                 NOT_FOUND,
             )
-        back = await self._bring(arguments, row, [one.id for one in found], text(arguments, "to", ""))
+        back = await self._bring(arguments, row, [one.id for one in found])
         return {
             "address": mask_text(row.address),
             "folders": back.folders,
             "missing": len(found) - back.messages,
+            "more": bool(await self._rows.removed(row.id, wanted, 1)),
         }
 
-    async def _bring(self, arguments: Arguments, row: BoxRow, numbers: list[int], to: str) -> Returned:
+    async def _bring(self, arguments: Arguments, row: BoxRow, numbers: list[int]) -> Returned:
+        to = _target(text(arguments, "to", ""))
         reason, count = text(arguments, "reason", ""), str(len(set(numbers)))
         trace = traced("undeleted", arguments, row.id, reason=reason, folder=to, messages=count)
         try:

@@ -98,6 +98,7 @@ class Gather:
                 author.domain for author in header.from_ if self.book.place(author.domain) is Place.TRUSTED
             ),
             sender=header.sender,
+            sender_present=header.sender_present,
             reply_to=header.reply_to,
             reply_to_present=header.reply_to_present,
             reply_to_trusted=self._reply_to_trusted(header),

@@ -59,6 +59,10 @@ class ImportOutcome:
     outcome: Mapping[str, int | str]
 
 
+class StalePlan(Exception):
+    """A plan does not fit what the store holds by now: another row or command came before it."""
+
+
 class BoxImports(Protocol):
     """Imports of mailboxes."""
 
@@ -69,7 +73,11 @@ class BoxImports(Protocol):
         """Professionals' boxes by address key, those after one."""
 
     async def carry_out(self, plans: Sequence[BoxPlan], trace: TraceLine) -> None:
-        """Carry out all plans in one commit, each traced like `trace` with its own box and changes."""
+        """Carry out all plans in one commit, each traced like `trace` with its own box and changes.
+
+        Raises `StalePlan` when one does not fit any more, `AlreadyExists` when it makes what is there by now; then none
+        was carried out.
+        """
 
     async def note_import(self, outcome: ImportOutcome) -> None:
         """Keep what became of an import, in place of the last one of that source."""

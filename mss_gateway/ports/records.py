@@ -268,7 +268,7 @@ class Person:
     login: str
     name: str
     national_id: str = ""
-    password_hash: str = ""
+    password_hash: str = field(default="", repr=False)
     disabled: bool = False
 
 

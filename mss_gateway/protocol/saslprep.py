@@ -28,19 +28,25 @@ def saslprep(text: str) -> str | None:
     """
     if text.isascii():
         return text if text.isprintable() else None
-    mapped = "".join(
-        " " if stringprep.in_table_c12(one) else one for one in text if not stringprep.in_table_b1(one)
+    letters = set(text)
+    mapped = text.translate(
+        {
+            **{ord(one): " " for one in letters if stringprep.in_table_c12(one)},
+            **{ord(one): None for one in letters if stringprep.in_table_b1(one)},
+        }
     )
     prepared = _NORMALIZER.normalize("NFKC", mapped)
-    if any(table(one) for one in prepared for table in _PROHIBITED):
+    # Each letter once: strangers send texts that grow eighteenfold under NFKC.
+    if any(table(one) for one in set(prepared) for table in _PROHIBITED):
         return None
     return prepared if _directed(prepared) else None
 
 
 def _directed(text: str) -> bool:
     """RFC 3454 section 6: a text with a right-to-left character begins and ends with one, and has no other."""
-    if not any(stringprep.in_table_d1(one) for one in text):
+    letters = set(text)
+    if not any(map(stringprep.in_table_d1, letters)):
         return True
-    if any(stringprep.in_table_d2(one) for one in text):
+    if any(map(stringprep.in_table_d2, letters)):
         return False
     return stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1])

@@ -55,9 +55,10 @@ AUTO_CLOSE_DAYS = 3650
 def check_transition(kind: BoxType, before: BoxState, after: BoxState) -> None:
     """Raise `InvalidValue` when the box cannot go from one state to the other."""
     if after not in _LIFE[before]:
-        raise InvalidValue(
-            f"a mailbox that is {before.value} cannot become {after.value}", "state-transition"
-        )
+        sentence = f"a mailbox that is {before.value} cannot become {after.value}"
+        if before is after:
+            sentence = f"the mailbox is {before.value} already"
+        raise InvalidValue(sentence, "state-transition")
     if kind is BoxType.PAT and after is BoxState.SUSPENDED:
         raise InvalidValue("a patient's mailbox is active, not activated or closed", "patient-state")
 

@@ -215,6 +215,7 @@ class MessageFacts:
     from_local: bool = False  # an author of From is hosted here
     from_listed: frozenset[str] = frozenset()  # domains of From that are other operators' on the trusted list
     sender: Address | None = None
+    sender_present: bool = False  # readable or not
     reply_to: tuple[Address, ...] = ()
     reply_to_present: bool = False
     reply_to_trusted: bool = True

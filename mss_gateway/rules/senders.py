@@ -89,9 +89,10 @@ def delegation_time(facts: Facts) -> Refuse | None:
 
 def delegate_named(facts: Facts) -> Refuse | None:
     """BAL-6: whoever writes from a mailbox of somebody else is named by Sender, and by nobody else's address."""
-    if facts.message is None or facts.message.sender is None or delegation(facts) is None:
+    message = facts.message
+    if message is None or not (message.sender_present or message.sender) or delegation(facts) is None:
         return None
-    if facts.message.sender.key not in facts.caller.boxes:
+    if message.sender is None or message.sender.key not in facts.caller.boxes:
         return _refuse("Sender must be your own address when you write for another mailbox", "sender-forged")
     return None
 

@@ -124,7 +124,7 @@ EVENTS: dict[str, EventWords] = {
         "The message itself is in the mailbox: look at the smarthost and the alert address.",
     ),
 }
-"""Every event that the timeline of a message knows; docs/operating.md lists them all."""
+"""Every event that the timeline of a message knows; docs/traces.md lists them all."""
 
 _TABLE: tuple[Rule, ...] = (*SENDER_RULES, *RECIPIENT_RULES, *MESSAGE_RULES)
 _SAID_BY: dict[str, str] = {

@@ -65,6 +65,7 @@ def login_options(path: Path, file: File) -> LoginOptions:
             login.hash_workers,
             login.hash_waiting,
             login.remember_password,
+            login.hash_share,
         ),
         ScramOptions(login.scram, login.scram_iterations, login.scram_plus_tls13),
         LockOptions(pair, everywhere, source, tuple(_network(path, text) for text in login.exempt)),

@@ -19,6 +19,7 @@ class LoginSection(Section):
     argon2_memory_kib: Annotated[int, Field(ge=7168, le=1_048_576)] = 19 * 1024
     hash_workers: Annotated[int, Field(ge=1, le=16)] = 1
     hash_waiting: Annotated[int, Field(ge=1, le=10_000)] = 64
+    hash_share: Annotated[float, Field(ge=0.01, le=16)] = 0.25
     remember_password: Annotated[float, Field(ge=0, le=3600)] = 60.0
     account_free: Count = 5
     account_first_wait: Seconds = 1.0

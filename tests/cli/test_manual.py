@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.machinery
+import importlib.util
 import re
 import tomllib
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 import typer
 
-from mss_gateway.cli.root import app
+from mss_gateway.cli.root import PANELS, app
 from mss_gateway.observe.events import Event
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +24,7 @@ PAGES = [
     *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name not in GENERATED),
 ]
 MANUAL = [page for page in PAGES if page.name not in {"README.md", "requirements.md", "imap.md"}]
-PROGRAM = re.compile(r"(?<![\w/.-])(?:\.venv/bin/)?mss-gateway (?=-{0,2}[a-z])(.*)$")
+PROGRAM = re.compile(r"(?<![\w/.-])(?:\.venv/bin/)?mss-gateway (?=(?:--)?[a-z])(.*)$")
 QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
@@ -53,6 +55,7 @@ def spoken(text: str) -> Iterator[tuple[str, bool]]:
                 if found:
                     yield found[1].strip(), True
     prose = re.sub(r"(?ms)^```.*?^```$", "", text)
+    prose = re.sub(r"(?<!\n)\n(?![\n|#-])", " ", prose)  # inline code may go over the end of a line
     for code in re.findall(r"`([^`\n]+)`", prose):
         found = PROGRAM.match(QUOTED.sub("TEXT", code))
         if found:
@@ -73,7 +76,8 @@ def complaint(line: str, *, whole: bool) -> str:
         path.append(words.pop(0))
         command = command.commands[path[-1]]
     inner = getattr(command, "commands", None)
-    if inner and not getattr(command, "invoke_without_command", False) and words:
+    named = words and not words[0].startswith("-")
+    if inner and not getattr(command, "invoke_without_command", False) and named:
         return f"{' '.join(path) or 'mss-gateway'} has no command {words[0]}" if whole else ""
     known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help", "-h"}
     for word in words:
@@ -176,3 +180,27 @@ def test_keys_that_the_manual_shows_exist() -> None:
         for section, keys in tomllib.loads(block).items():
             assert section in known
             assert set(keys) <= known[section]
+
+
+@pytest.mark.req("OPS-1")
+def test_every_command_argument_and_key_says_what_it_is_for() -> None:
+    """Help and an example for each command, a help for each argument and option, a meaning for each key."""
+    loader = importlib.machinery.SourceFileLoader("reference", str(ROOT / "scripts" / "reference"))
+    spec = importlib.util.spec_from_loader("reference", loader)
+    assert spec is not None
+    reference = importlib.util.module_from_spec(spec)
+    loader.exec_module(reference)
+    assert list(reference.complaints()) == []
+    assert len(reference.commands()) > 80
+    typed = "\n".join(
+        reference.sentences(command)[1].replace(" · ", "\n") for _, command in reference.commands()
+    )
+    examples = list(spoken(f"```\n{typed}\n```"))
+    assert len(examples) >= len(reference.commands())
+    assert [fault for line, whole in examples if (fault := complaint(line, whole=whole))] == []
+
+
+def test_every_command_has_its_panel() -> None:
+    """`--help` shows each command in a group for newcomers, and names no command that is not there."""
+    assert {name for names in PANELS.values() for name in names} == set(tree().commands)
+    assert list(tree().list_commands(None))[:4] == list(PANELS["Begin"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +24,7 @@ from tests.support.fhir import KEY, FhirServer, organization, practitioner, stat
 from tests.support.publisher import body, publishing, silent, unused_port
 from tests.support.trust import OURS, shared_pki
 
+BOMB = gzip.compress(b" " * 50_000_000)  # 48 KB, which nobody has asked for packed
 MARIE = "marie.martin@medecin.mssante.fr"
 PEOPLE = [
     practitioner(MARIE, "10000000001", "MARTIN", "Marie"),
@@ -153,6 +155,7 @@ async def test_a_server_that_is_busy_is_asked_again(server: FhirServer, fhir: Fh
         (status(200, b"[" * 200_000), "fhir-answer"),
         (status(200, b"\xff\xfe"), "fhir-answer"),
         (status(200, b"x", Content_Encoding="gzip"), "fhir-answer"),
+        (status(200, BOMB, Content_Encoding="gzip"), "fhir-answer"),
         (status(200, b" " * (MAX_PAGE + 1)), "fhir-too-large"),
         (status(302, Location="https://localhost/"), "fhir-status"),
         (status(404), "fhir-status"),

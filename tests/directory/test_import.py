@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -189,6 +190,19 @@ def test_hostile_archives_are_refused(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         fill(archive)
     assert refused(tmp_path, path).reason == reason
+
+
+def test_a_second_end_record_does_not_hide_a_crowd(tmp_path: Path) -> None:
+    """ZIP64: the record that is looked at says one file, the one that is believed 70,000."""
+    path = tmp_path / "annuaire.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(70_000):
+            archive.writestr(str(number), b"")
+    octets = path.read_bytes()
+    at = octets.rfind(b"PK\x05\x06")
+    lying = octets[at : at + 8] + struct.pack("<HHL", 1, 1, 46) + octets[at + 16 :]
+    path.write_bytes(octets[:at] + lying)
+    assert refused(tmp_path, path).reason == "directory-damaged"
 
 
 def test_an_archive_that_lies_about_its_size_or_is_damaged_is_refused(tmp_path: Path) -> None:

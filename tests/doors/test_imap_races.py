@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+import uvloop
 
 from mss_gateway.ports.mailboxes import FlagChange, Viewer
+from mss_gateway.settings import Settings
 from mss_gateway.storage.sqlite.store import SqliteStore
-from tests.support.doors import Served
+from tests.support.doors import Served, gateway_in_thread
 from tests.support.folders import fetches, filled, number_after, remove
 from tests.support.letters import letter
 from tests.support.wires import Closed, Imap, literal
@@ -20,6 +23,20 @@ from tests.support.wires import Closed, Imap, literal
 pytestmark = pytest.mark.req("IMP-1")
 NOBODY = Viewer(0)
 LARGE = b"0123456789abcdef" * 16 + b"\r\n"
+
+
+def forgetful(settings: Settings) -> Settings:
+    """What is removed is gone at once."""
+    return replace(settings, store=replace(settings.store, keep_deleted=0.0))
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gateway that keeps nothing of what is removed."""
+    folder = tmp_path_factory.mktemp("races")
+    with gateway_in_thread(folder, forgetful, loop=uvloop.new_event_loop) as served:
+        yield served
+        assert served.faults() == 0
 
 
 @pytest.fixture
@@ -89,6 +106,20 @@ def test_a_large_message_expunged_while_it_is_sent(imap: Imap, nth: int) -> None
             imap.take(len(LARGE) * 4000)
         assert imap.buffer
         assert (LARGE * 4000).startswith(imap.buffer)
+
+
+def test_what_can_be_brought_back_is_sent_whole(special: Callable[..., Served]) -> None:
+    """Where removed messages are kept for a while, one that goes in between is answered with its own octets (OPS-5)."""
+    door = special()
+    imap = door.imap(door.account("PER"))
+    name = filled(imap, 2)
+    imap.append(name, letter(text=LARGE * 4000))
+    folder = folder_id(imap.ok(f"SELECT {name}"))
+    with ahead_of("read_text", lambda store: vanish(store, folder, 3), 3):
+        answers = fetches(imap.ok("FETCH 3 (UID BODY.PEEK[TEXT])"))
+    assert [literal(line) for line in answers] == [LARGE * 4000]
+    assert imap.ok("NOOP") == [b"* 3 EXPUNGE"]
+    imap.close()
 
 
 def test_a_silent_store_does_not_hide_what_another_did_just_before(door: Served) -> None:

@@ -11,6 +11,7 @@ import pytest
 from mss_gateway.dev.wire import tls
 from mss_gateway.imapd import idling
 from mss_gateway.imapd.progress import Progress
+from mss_gateway.pipeline import login
 from mss_gateway.trust.refusals import refuse
 from tests.support.doors import Served, gateway_in_thread
 from tests.support.sasl import Talk
@@ -108,8 +109,8 @@ def test_a_long_fetch_ends_with_its_person(
         assert imap.append("INBOX", LETTER).startswith(b"OK")
     imap.ok("SELECT INBOX")
     monkeypatch.setattr("mss_gateway.imapd.fetchlines.LIGHT", 20)
-    login = served.parts.login
-    admitted = login.still
+    door = served.parts.login
+    admitted = door.still
 
     async def never(principal: object) -> bool:
         return False
@@ -117,8 +118,8 @@ def test_a_long_fetch_ends_with_its_person(
     before = Progress.tick
 
     async def disabled(self: Any, done: int, total: int) -> None:
-        login.still = never  # type: ignore[method-assign]
-        login.directory_changed()
+        door.still = never  # type: ignore[method-assign]
+        door.directory_changed()
         await before(self, done, total)
 
     monkeypatch.setattr(Progress, "tick", disabled)
@@ -127,7 +128,7 @@ def test_a_long_fetch_ends_with_its_person(
     assert 0 < sum(b" FETCH " in line[:20] for line in lines) < 70
     imap.begin("NOOP")
     assert CHANGED in imap.rest()
-    login.still = admitted  # type: ignore[method-assign]
+    door.still = admitted  # type: ignore[method-assign]
 
 
 @pytest.mark.req("BAL-4", "TRU-2")
@@ -149,3 +150,25 @@ def test_software_goes_when_its_certificate_does(served: Served) -> None:
     imaps[1].begin("NOOP")
     assert CHANGED in imaps[1].rest()
     trust.identify = judged  # type: ignore[method-assign]
+
+
+@pytest.mark.req("ACC-3")
+def test_every_answer_but_a_login_is_paced(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is known is found with less work than who is not: a refusal and a challenge of SCRAM come by the clock."""
+    paced: list[float] = []
+
+    async def noted(began: float) -> None:
+        paced.append(began)
+
+    monkeypatch.setattr(login, "_paced", noted)
+    account = served.account("PER")
+    imap = served.imap()
+    assert imap.ending(f"LOGIN {account.login} faux").startswith(b"NO")
+    assert Talk(imap).begin("PLAIN", b"\0personne\0faux")[0] == "NO"
+    assert len(paced) == 2
+    talk = Talk(imap)
+    assert talk.begin("SCRAM-SHA-256", ScramClient("personne", "faux").first())[0] == "+"
+    assert len(paced) == 3
+    talk.raw(b"*")
+    imap.ok(f"LOGIN {account.login} {account.password}")
+    assert len(paced) == 3

@@ -184,6 +184,30 @@ def test_a_token_of_15_kib_with_and_without_an_initial_response(scene: Scene) ->
     assert _cut_off(lambda: enter(scene.imap(), "XOAUTH2", address, huge))
 
 
+@pytest.mark.req("ACC-2")
+def test_tokens_and_lines_of_exactly_the_limits(scene: Scene) -> None:
+    """16,384 octets are a token, one more is not; the longest line is answered, a longer one ends the connection."""
+    for size, reason in ((16_384, "token-malformed"), (16_385, "token-too-long")):
+        login, token = f"limite-{size}", "x" * size
+        assert submit(scene.smtp(), "XOAUTH2", login, token) == REFUSED
+        assert enter(scene.imap(), "XOAUTH2", login, token).startswith("NO [AUTHENTICATIONFAILED]")
+        assert scene.log.getvalue().count(f"result={reason}") >= 2
+    longest = 24 * 1024 // 4 * 4 - 4  # base64 comes in fours; over SMTP CRLF counts
+    for size in (longest, longest + 8):
+        smtp, imap = scene.smtp(), scene.imap()
+        smtp.command("AUTH XOAUTH2")
+        imap.begin("AUTHENTICATE XOAUTH2")
+        imap.response()
+        for wire in (smtp, imap):
+            wire.send(b"A" * size + b"\r\n")
+        if size == longest:
+            assert smtp.reply().startswith("501 "), size
+            assert b"malformed" in imap.response()
+        else:
+            assert _cut_off(smtp.reply)
+            assert b"BYE" in imap.rest()
+
+
 def _cut_off(talk: Callable[[], str]) -> bool:
     """A line too long ends the connection, perhaps before all of it was sent."""
     try:
@@ -449,3 +473,19 @@ def test_a_disabled_mailbox_ends_what_a_token_has_opened(tmp_path: Path) -> None
         imap.begin("NOOP")
         assert b"* BYE " in imap.rest()
         assert submit(scene.smtp(), "XOAUTH2", address, scene.token()) == REFUSED
+
+
+@pytest.mark.req("ACC-2", "BAL-5")
+def test_a_session_of_a_token_ends_with_its_person(tmp_path: Path) -> None:
+    """Disabled while the token is still good: mail and mailbox are over, and the token opens nothing more."""
+    with opened(tmp_path) as scene:
+        imap, smtp, token = scene.imap(), scene.smtp(), scene.token(SubjectNameID=NATIONAL_ID)
+        assert submit(smtp, "XOAUTH2", "", token).startswith("235")
+        assert enter(imap, "XOAUTH2", "", token).startswith("OK")
+        operations = scene.served.parts.operations
+        arguments = {"actor": "cli:test", "login": scene.doctor.login, "reason": "départ"}
+        scene.served.call(operations["person.disable"](arguments))
+        assert smtp.command(f"MAIL FROM:<{scene.doctor.address}>").startswith("421 4.7.0 ")
+        imap.begin("SELECT INBOX")
+        assert b"* BYE your access to a mailbox has changed" in imap.rest()
+        assert submit(scene.smtp(), "XOAUTH2", "", token) == REFUSED

@@ -242,7 +242,7 @@ async def test_an_address_that_tries_many_accounts_is_slowed_down(world: World) 
 async def test_a_full_pool_asks_to_come_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Temporary, and no failure is counted."""
 
-    async def full(stored: str, password: Secret) -> bool:
+    async def full(stored: str, password: Secret, *, stranger: bool) -> bool:
         raise Busy
 
     monkeypatch.setattr(world.passwords, "verify", full)

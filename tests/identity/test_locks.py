@@ -175,3 +175,18 @@ async def test_ops_see_and_lift(tmp_path: Path) -> None:
     assert await desk.unlock("nobody") == 2
     assert await desk.unlock("192.0.2.2") == 1
     assert "person:1" not in (tmp_path / "logins.json").read_text()
+
+
+def test_a_stranger_is_an_address_without_a_login_whoever_asks() -> None:
+    """Known by address alone, over a restart, for as long as a source is familiar: it tells nothing of an account."""
+    one = locks()
+    assert one.is_stranger("192.0.2.1", 0.0)
+    one.succeeded("person:1", "192.0.2.1", 0.0)
+    one.failed("person:1", "192.0.2.2", 0.0)
+    assert not one.is_stranger("192.0.2.1", OPTIONS.familiar - 1)
+    assert one.is_stranger("192.0.2.1", OPTIONS.familiar)
+    assert one.is_stranger("192.0.2.2", 0.0)
+    assert not one.is_stranger("198.51.100.7", 0.0)
+    other = locks()
+    other.load(json.loads(json.dumps(one.dump(0.0))))
+    assert not other.is_stranger("192.0.2.1", 1.0)

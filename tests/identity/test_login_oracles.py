@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mss_gateway.base.secret import Secret
-from mss_gateway.identity.accounts import WAIT, WRONG, Accounts
+from mss_gateway.identity.accounts import STRANGERS, WAIT, WRONG, Accounts
 from mss_gateway.identity.locks import LockOptions, Locks
 from mss_gateway.identity.passwords import PasswordOptions, Passwords
 from mss_gateway.identity.scramkeys import ScramOptions, ScramVault
 from mss_gateway.identity.slowdown import Slowdown, SlowdownOptions
 from mss_gateway.ports.identity import Principal, Trial
+from mss_gateway.ports.records import Person
 from mss_gateway.rules.facts import BoxType
 from tests.support.directory import LINE, MemoryDirectory
 
@@ -91,8 +92,8 @@ async def test_a_password_being_hashed_does_not_outlive_a_change_of_its_person(w
     """The hash takes its time; who is disabled meanwhile stays outside."""
     verify = world.passwords.verify
 
-    async def slow(stored: str, password: Secret) -> bool:
-        right = await verify(stored, password)
+    async def slow(stored: str, password: Secret, *, stranger: bool) -> bool:
+        right = await verify(stored, password, stranger=stranger)
         world.rows.disable(1)
         return right
 
@@ -133,3 +134,26 @@ def test_tokens_without_a_login_do_not_block_one_another() -> None:
     assert locks.wait(nobody, HOST, 0.0) == 0.0
     locks.failed(nobody, HOST, 0.0)
     assert locks.wait(nobody, HOST, 0.0) > 0.0
+
+
+@pytest.mark.req("ACC-3")
+async def test_nobody_is_remembered_like_somebody_until_the_directory_changes(world: World) -> None:
+    """The second look costs no question to the directory; who was added since comes in; a crowd is forgotten."""
+    await world.salt("nouveau")
+    asked: list[str] = []
+    person = world.rows.person
+
+    async def counted(login: str) -> Person | None:
+        asked.append(login)
+        return await person(login)
+
+    world.rows.person = counted  # type: ignore[method-assign]
+    await world.salt("nouveau")
+    assert asked == []
+    box = await world.rows.provide("nouveau@exemple.mssante.fr", BoxType.PER)
+    await world.rows.tie("nouveau", await world.passwords.hash(PASSWORD), (box, "holder"))
+    world.accounts.directory_changed()
+    assert isinstance(await world.accounts.plain("nouveau", PASSWORD, HOST), Principal)
+    for number in range(STRANGERS + 10):
+        await world.accounts.whose(f"inconnu{number}")
+    assert len(world.accounts._strangers) <= STRANGERS

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mss_gateway.base.secret import Secret
-from mss_gateway.identity.passwords import NICENESS, Busy, PasswordOptions, Passwords
+from mss_gateway.identity.passwords import NICENESS, SAVED_UP, Allowance, Busy, PasswordOptions, Passwords
 from mss_gateway.identity.scramkeys import ScramOptions, ScramVault
 
 
@@ -117,3 +117,46 @@ async def test_a_record_holds_keys_only_where_they_are_asked_for() -> None:
     assert "\n" not in await with_vault.hash(Secret("pro\u0007hibited"), "holder")
     with_vault.close()
     without.close()
+
+
+@pytest.mark.req("ACC-2")
+def test_strangers_take_their_share_of_a_core_and_no_more() -> None:
+    """What was saved up is there at once; then as many hashes a second as the share pays for."""
+    now = 0.0
+    allowance = Allowance(0.25, lambda: now)
+    assert allowance.take()
+    allowance.priced(0.1)
+    taken = 0
+    for _ in range(2000):
+        now += 0.05
+        taken += allowance.take()
+    assert abs(taken - (SAVED_UP + 0.25 * 100) / 0.1) <= 1
+
+
+@pytest.mark.req("ACC-2")
+def test_a_hash_that_costs_more_than_can_be_saved_up_is_paid_in_time() -> None:
+    """An expensive setting makes strangers slow, never deaf."""
+    now = 0.0
+    allowance = Allowance(0.5, lambda: now)
+    allowance.priced(3 * SAVED_UP)
+    assert allowance.take()
+    assert not allowance.take()
+    now += 3 * SAVED_UP / 0.5
+    assert allowance.take()
+
+
+@pytest.mark.req("ACC-2")
+async def test_a_stranger_beyond_the_share_is_busy_before_any_hash() -> None:
+    """Right or wrong, of somebody or of nobody; who is known where they are goes on."""
+    pool = GatedPasswords(PasswordOptions(time_cost=1, memory_kib=64, share=0.01))
+    pool.gate.set()
+    stored = await pool.hash(Secret("right"))
+    pool._allowance.priced(SAVED_UP)
+    assert not await pool.verify("", Secret("wrong"), stranger=True)
+    pool._allowance.priced(SAVED_UP)
+    for record, word in ((stored, "right"), (stored, "wrong"), ("", "wrong")):
+        with pytest.raises(Busy):
+            await pool.verify(record, Secret(word), stranger=True)
+    assert pool.computed == 1
+    assert await pool.verify(stored, Secret("right"))
+    pool.close()

@@ -118,6 +118,20 @@ def test_a_delegate_writes_and_is_named_but_reads_nothing(
     assert [line.actor for line in lines] == [delegate.login] * 2
 
 
+@pytest.mark.req("BAL-6")
+@pytest.mark.parametrize("form", ["{}, a@b.example", '"{}" <>', "{}@", "=?utf-8?q?{}?=", "Chef:;"])
+def test_a_sender_that_cannot_be_read_does_not_hide_the_delegate(
+    served: Served, delegate: Account, granted: str, form: str
+) -> None:
+    """Mail programs show something for it all the same, beside the Sender that the gateway adds."""
+    wire = served.submission(delegate)
+    answer = said(
+        wire, granted, served.account("CAB").address, note(granted, f"Sender: {form.format(granted)}")
+    )
+    assert answer.startswith("550 5.7.1 Sender must be your own address"), answer
+    wire.close()
+
+
 @pytest.mark.req("BAL-6", "CHN-1", "CHN-2")
 def test_a_patient_answers_the_mailbox_and_not_its_delegate(
     served: Served, delegate: Account, granted: str

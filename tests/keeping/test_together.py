@@ -265,5 +265,7 @@ async def test_nothing_kept_any_more_ends_what_was_kept(kept: Kept) -> None:
     forgetting = Forgetting(store, 0.0, Log(LogOptions("console", "error"), Figures()))
     assert await forgetting.forget(time.time()) == 2
     await remove(store, kept.inbox, [3])
-    assert sql(kept.options.path, "SELECT (SELECT count(*) FROM removed) + (SELECT count(*) FROM bodies)") == [(0,)]
+    assert sql(
+        kept.options.path, "SELECT (SELECT count(*) FROM removed) + (SELECT count(*) FROM bodies)"
+    ) == [(0,)]
     assert whole(kept)

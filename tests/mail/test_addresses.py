@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mss_gateway.mail.address import Address
+from mss_gateway.base.errors import InvalidValue
+from mss_gateway.mail.address import Address, parse_address
 from mss_gateway.mail.addresses import MAX_ADDRESSES, Entry, scan_addresses, to_address
 
 
@@ -114,3 +115,16 @@ def test_any_octets_are_read(value: bytes) -> None:
     """Arbitrary octets never raise, neither as entries nor as addresses."""
     for entry in scan_addresses(value):
         to_address(entry)
+
+
+@pytest.mark.parametrize("domain", ["é" * 300 + ".fr", "é" * 64 + ".fr", "é\u3002" * 200 + "fr"])
+def test_an_endless_domain_never_reaches_idna(monkeypatch: pytest.MonkeyPatch, domain: str) -> None:
+    """Its time grows with the square of a label, and anybody may name a domain before a login."""
+
+    def never(*_: object, **__: object) -> bytes:
+        raise AssertionError
+
+    monkeypatch.setattr("mss_gateway.mail.address.idna.encode", never)
+    with pytest.raises(InvalidValue) as raised:
+        parse_address(f"a@{domain}")
+    assert raised.value.reason == "domain-idna"

@@ -45,6 +45,7 @@ def test_events_become_figures() -> None:
     for number in range(50):
         figures.event(Event.LOGIN, {"mechanism": f"X-{number}", "result": "unknown-mechanism"})
     figures.event(Event.LOGIN, {"mechanism": "PLAIN", "result": "ok"})
+    figures.event(Event.LOGIN, {"mechanism": "scram-sha-256", "result": "login-failed"})
     figures.event(Event.RELAYED, {"recipients": 3})
     text = figures.render([Gauge("mss_z", "z", 1.5, {"a": 'b"c\n'})]).decode()
     found = {
@@ -59,6 +60,9 @@ def test_events_become_figures() -> None:
     assert found["mss_tls_failures_total", "tls-no-cipher"] == 1
     assert found["mss_logins_total", OTHER, "unknown-mechanism"] == 50
     assert found["mss_logins_total", "PLAIN", "ok"] == 1
+    assert found["mss_logins_total", "SCRAM-SHA-256", "login-failed"] == 1
+    assert figures.refusals["login", "login-failed"].count == 1
+    assert ("login", "ok") not in figures.refusals
     assert found["mss_z", 'b"c\n'] == 1.5
     assert figures.relayed == 3
     assert figures.refusals["message", "unknown-box"].count == 1

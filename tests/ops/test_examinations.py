@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mss_gateway.cli.bal import certificate_arguments
 from mss_gateway.dev.handout import Credential
 from mss_gateway.ops.doctor import Check, Verdict
 from mss_gateway.ops.health_clock import SKEW, ClockHealth, Steering, kernel_clock
@@ -106,6 +107,22 @@ def test_a_message_makes_the_round_trip_and_leaves_nothing(served: Served, chose
     folders = served.call(served.parts.store.folders(box.id))
     counted = served.call(served.parts.store.counters([folder.id for folder in folders]))
     assert {one.messages for one in counted.values()} == {0}
+
+
+@pytest.mark.req("OPS-2", "BAL-4")
+def test_a_certificate_that_serves_two_mailboxes_is_no_doubt(served: Served) -> None:
+    """The one that is meant is named at the login."""
+    own = served.settings.trust.certificate
+    arguments = {
+        "actor": "test",
+        "address": f"autre.automate@{HOSTED}",
+        "type": "APP",
+        "structure": "1690000019",
+    }
+    arguments |= {"responsible": "899700366240", **certificate_arguments(own, False)}
+    served.call(served.parts.operations["bal.add"](arguments))
+    (check,) = asyncio.run(RoundTripHealth(probe(served), doors(served)).examine())
+    assert check.verdict is Verdict.GOOD, check.evidence
 
 
 @pytest.mark.req("OPS-2")

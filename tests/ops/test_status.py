@@ -1,6 +1,7 @@
 """The facts of the status page: what is wrong, what to do, and nobody's name (OPS-4, AUD-5)."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mss_gateway
 from mss_gateway.observe.events import Event
 from mss_gateway.observe.figures import Figures
 from mss_gateway.observe.pulse import Pulse
 from mss_gateway.ops.http_ready import Readiness
 from mss_gateway.ops.status import Sources, StatusOperations
+from mss_gateway.ops.status_checks import NAMES, check_name
 from mss_gateway.ops.status_page import page
 from mss_gateway.ops.status_words import WORDS, day, span, whole, words
 from mss_gateway.ports.queue import DomainQueue
-from mss_gateway.rules.meanings import RELAY_REASONS, TRUST_REASONS, WIRE_REASONS
-from mss_gateway.rules.policy import MESSAGE_RULES, RECIPIENT_RULES, SENDER_RULES
+from mss_gateway.rules.archive_texts import PROBLEMS
+from mss_gateway.rules.meanings import RELAY_REASONS, TRUST_REASONS, WIRE_REASONS, WITHHELD_REASONS
+from mss_gateway.rules.reasons import REASONS
 from mss_gateway.trust.refusals import SENTENCES
 from tests.support.ops import parsed
+from tests.support.refusals import slugs as refused_with
 
 INS = "285037728417346"
 
@@ -170,16 +175,91 @@ async def test_what_a_peer_says_is_never_shown() -> None:
     assert facts["refusals"][1]["reason"] == "unknown-box"
 
 
+NOT_REFUSED = {
+    "patient-state": "an answer to a command",
+    "receipt-third-party": "told on the timeline alone: the message is taken",
+    "report-to-closed-patient": "told on the timeline alone: nobody is refused",
+    **dict.fromkeys(
+        ("rpps-shape", "rpps-key", "national-id", "structure-id", "siret-key", "role", "second-holder",
+         "state-transition", "delegation-type", "delegation-time", "login-shape", "box-type", "box-state", "text",
+         "members", "yes-or-no", "unread-lines", "mass-closing", "reason-missing", "retention", "quota-size",
+         "quota-messages", "auto-close-choice", "alert-address", "fin-choice"),
+        "an answer to a command or to a line of an import",
+    ),
+    **dict.fromkeys(
+        ("by-operator", "automatic-mail", "sender-gone"), "why a report is withheld: told on the timeline alone"
+    ),
+}  # fmt: skip
+"""Slugs that never reach the page, and why."""
+
+
 @pytest.mark.req("OPS-4")
 def test_reasons_have_french_words() -> None:
-    """Every slug that the doors, the trust space, the relay and the rules can refuse with."""
-    rules = (*SENDER_RULES, *RECIPIENT_RULES, *MESSAGE_RULES)
-    assert rules
-    for reason in (*RELAY_REASONS, *TRUST_REASONS, *WIRE_REASONS, *SENTENCES):
-        assert reason in WORDS, reason
-        assert all(WORDS[reason])
+    """Every slug that doors, logins, tokens, relay, archives and rules can refuse with; none is explained away
+    that has words."""
+    said = {slug: place for slug, place in refused_with().items() if slug}
+    assert {"login-failed", "token-expired", "provider-unreachable", "which-box", "token-missing"} <= set(
+        said
+    )
+    known = (
+        *RELAY_REASONS,
+        *TRUST_REASONS,
+        *WIRE_REASONS,
+        *WITHHELD_REASONS,
+        *SENTENCES,
+        *REASONS,
+        *PROBLEMS,
+        *said,
+    )
+    for reason in known:
+        if reason in NOT_REFUSED:
+            assert reason not in WORDS, reason
+            continue
+        meaning, remedy = words(reason)
+        assert meaning, (reason, said.get(reason))
+        assert remedy, reason
+        assert not re.search(r"\b(the|is|not|of|mailbox)\b", meaning), meaning
+    assert set(NOT_REFUSED) <= {*REASONS, *WITHHELD_REASONS}
     assert words("never-heard-of")[0] == ""
     assert words("never-heard-of")[1]
+
+
+@pytest.mark.req("OPS-4")
+def test_checks_have_french_names() -> None:
+    """Every check that the doctor's examinations write down; alarms have one by their family, others their own name."""
+    root = Path(mss_gateway.__file__).parent
+    sources = [
+        *(root / "ops").glob("health_*.py"),
+        root / "ops" / "round_trip.py",
+        root / "app" / "health.py",
+    ]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    found = set(re.findall(r'(?:Check\(|NAME = |append\(\(|^        \()\s*"([a-z ]+)"', text, re.MULTILINE))
+    assert {"trusted list", "audit seal", "consistency", "token provider", "round trip", "clock"} <= found
+    assert found <= set(NAMES), found - set(NAMES)
+    assert check_name("fetch-tls") == "téléchargement en échec"
+    assert check_name("never heard of") == "never heard of"
+
+
+@pytest.mark.req("OPS-4", "OPS-2")
+async def test_a_check_that_failed_is_named_in_french_and_keeps_its_evidence() -> None:
+    """On top what failed, below its evidence in a smaller line in the doctor's own language."""
+    evidence = "2 damaged places, the first one at line 17"
+    check = {
+        "name": "audit chain",
+        "verdict": "bad",
+        "evidence": evidence,
+        "next_step": "run `mss-gateway audit verify`",
+    }
+    facts = await facts_of(checks=[check])
+    facts["disk"]["verdict"] = "good"
+    assert facts["todo"][0]["title"] == "contrôle en échec : chaîne des traces"
+    shown = parsed(page(facts)).get_element_by_id("controles")
+    assert "chaîne des traces" in shown.text_content()
+    [small] = shown.xpath(".//li/small")
+    assert small.get("lang") == "en"
+    assert evidence in small.text_content()
+    assert "audit chain" not in shown.text_content()
 
 
 @pytest.mark.req("OPS-4")

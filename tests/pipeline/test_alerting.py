@@ -71,8 +71,10 @@ class Scene:
         )
 
     async def traced(self, box: BoxRow) -> list[tuple[str, dict[str, object]]]:
-        """Events and details of a box's trace."""
-        return [(line.event, dict(line.detail)) for line in await self.store.trace(box_id=box.id)]
+        """Events and details of a box's trace, after the line that tells of its making."""
+        made, *lines = await self.store.trace(box_id=box.id)
+        assert made.event == trace_line().event
+        return [(line.event, dict(line.detail)) for line in lines]
 
 
 @asynccontextmanager

@@ -85,3 +85,11 @@ def test_the_number_of_a_structure_in_a_dn_stays_readable(text: str, masked: str
 def test_an_ins_with_a_valid_key_is_masked_in_a_dn_as_well(number: str) -> None:
     """A temporary INS begins with 3, too; its key tells it from a structure."""
     assert number not in mask_text(f"CN=mx,OU={number},O=X")
+
+
+@pytest.mark.req("INS-7")
+@pytest.mark.parametrize("text", ["185032A123456", "1850375123456", "1 85 03 2A 123 456", "x185032a123456y"])
+def test_the_fewest_digits_that_an_ins_can_have_are_masked(text: str) -> None:
+    """Twelve digits and a letter of Corsica: texts with fewer digits are not searched at all."""
+    assert mask_text(text) != text
+    assert "123456" not in mask_text(text).replace(" ", "")

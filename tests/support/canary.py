@@ -12,6 +12,7 @@ from typing import Any
 
 from mss_gateway.dev.handout import Account, Credential
 from mss_gateway.dev.wire import tls
+from tests.support.canary_site import Site
 from tests.support.commands import run
 from tests.support.process import GatewayProcess
 from tests.support.wires import Imap, Smtp
@@ -55,6 +56,23 @@ class Scene:
     heard: list[str] = field(default_factory=list)
     printed: list[str] = field(default_factory=list)
     number: int = 0
+    site: Site | None = None
+    tokens: set[str] = field(default_factory=set)
+    proofs: set[str] = field(default_factory=set)
+    web: list[tuple[str, str]] = field(default_factory=list)
+    stored: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def around(self) -> Site:
+        """The peers of the gateway."""
+        assert self.site is not None
+        return self.site
+
+    def apart(self, *words: str) -> int:
+        """A command that needs no configuration; what it prints is kept."""
+        status, said = run(*words)
+        self.printed.append(" ".join(words[:1]) + "\n" + said)
+        return status
 
     def letter(self, sender: str, recipient: str, **more: str) -> bytes:
         """A message full of canaries."""
@@ -105,7 +123,13 @@ class Scene:
             found[f"password of {account.type}"] = account.password.lower()
             token = b64encode(f"\0{account.login}\0{account.password}".encode()).decode()
             found[f"token of {account.type}"] = token.lower()
-        return found
+        if self.site is not None:
+            found |= self.site.secrets()
+        for number, token in enumerate(sorted(self.tokens)):
+            signature = token.rpartition(".")[2].lower()
+            if len(signature) > 20:
+                found[f"signature of token {number}"] = signature
+        return found | {f"SCRAM {number}": proof.lower() for number, proof in enumerate(sorted(self.proofs))}
 
 
 def leaks(secrets: dict[str, str], text: str) -> set[str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tests.support.canary import PASSWORD, TOKEN, UNKNOWN, Scene
+from tests.support.canary_ops import directory, failing, filled, kept, ops_door, people, scram, tokens
 from tests.support.commands import run
 from tests.support.wires import Closed
 
@@ -83,5 +84,16 @@ def evidence(scene: Scene) -> None:
         scene.printed.append(" ".join(words[:2]) + "\n" + said)
 
 
-PATHS: tuple[Path, ...] = (challenged_logins, evidence)
+PATHS: tuple[Path, ...] = (
+    challenged_logins,
+    ops_door,
+    tokens,
+    scram,
+    directory,
+    people,
+    filled,
+    kept,
+    failing,
+    evidence,
+)
 """Every path, in the order in which they are walked."""

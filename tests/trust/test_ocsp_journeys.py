@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mss_gateway.app import parts
+from mss_gateway.app import ground
 from mss_gateway.ports.relay import Fate, Outcome
 from mss_gateway.relay import connection
 from mss_gateway.relay.courier import RelayCourier
@@ -66,7 +66,7 @@ Open = Callable[..., AbstractContextManager[Served]]
 @pytest.fixture
 def gateway(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Gives a gateway in the scene's trust space, with this mode."""
-    monkeypatch.setattr(parts, "Trust", lambda options: Trust(options, scene.clock))
+    monkeypatch.setattr(ground, "Trust", lambda options: Trust(options, scene.clock))
 
     @contextmanager
     def start(mode: str, timeout: float = 5.0) -> Iterator[Served]:

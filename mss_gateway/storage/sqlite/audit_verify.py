@@ -120,7 +120,7 @@ class _Walk:
                 time.sleep(self._rest)
 
     def _read(self, query: str) -> list[tuple[object, ...]]:
-        """The next lines; where ids are skipped, with the purged runs of the same snapshot: a purge may be under way."""
+        """The next lines; where ids are skipped, with the purged runs of the same snapshot, for a purge may go on."""
         self._db.execute("BEGIN")
         try:
             rows = self._db.execute(query, (self._last_id, self._until)).fetchall()

@@ -102,12 +102,12 @@ class ChunkStore:
     def put(self, octets: bytes, *, check: bool = False) -> str:
         """Keep octets and return their name; durable after `sync`. With `check` a piece that is there is read."""
         name = self.name_of(octets)
-        if name in self.known and not (check and self._is_bad(name)):
-            return name
         path = self.path(name)
-        if path.parent not in self._fresh:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            self._fresh.update((path.parent, self._folder))
+        if name in self.known and not (check and self._is_bad(name)):
+            self._fresh.add(path.parent)  # it may come from a run that was killed before `sync`
+            return name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        self._fresh.update((path.parent, self._folder))
         temporary = path.with_suffix(_TMP)
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:

@@ -22,12 +22,13 @@ import orjson
 from mss_gateway.ports.keeping import KeepProblem, Work
 from mss_gateway.ports.store import StoreError
 
-from .backup import back_up, prune, release_held
+from .backup import HOLD, back_up, prune, release_held
 from .backup_chunks import ChunkStore, locked, read_key
 from .backup_options import Task
 from .backup_pace import step_back
 
 _OFTEN = 0.2  # seconds between two lines of progress
+_ENDING = threading.Event()  # the process that started this one is gone
 
 
 class _Reporter:
@@ -104,6 +105,9 @@ def main() -> None:
         report.line(problem_of(error, task))
     except Exception as error:  # its text may hold anything (AUD-5): only its kind and its place are told
         report.line({"problem": fault_of(error), "reason": "fault"})
+    finally:
+        if _ENDING.is_set():
+            threading.Event().wait()  # the other thread is clearing up, and ends the process
 
 
 def fault_of(error: Exception) -> str:
@@ -115,8 +119,10 @@ def fault_of(error: Exception) -> str:
 
 def _end_with(source: IO[bytes], task: Task) -> None:
     source.read()
-    if task.work is Work.BACKUP:
-        release_held(task.place.store.path)
+    _ENDING.set()
+    store = task.place.store.path
+    while task.work is Work.BACKUP and (store / HOLD).exists():
+        release_held(store)  # again while this process still puts names into it
     os._exit(1)
 
 

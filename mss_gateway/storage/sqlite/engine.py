@@ -150,7 +150,9 @@ class Engine:
                 db.use(cipher)
         except (OSError, apsw.Error) as error:
             self._unlock()
-            raise StoreError(f"The store in {path} cannot be opened: {error}") from error
+            damaged = isinstance(error, apsw.CorruptError | apsw.NotADBError)
+            step = "; keep a copy of it and restore a backup to a new place" if damaged else ""
+            raise StoreError(f"The store in {path} cannot be opened: {error}{step}") from error
         except StoreError:
             self._unlock()
             raise

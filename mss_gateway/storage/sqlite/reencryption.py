@@ -88,7 +88,7 @@ def step(writer: Writer) -> Work | None:
         return None
     # Under another newest key than the one it was begun with, the work begins again.
     db.execute(
-        "UPDATE encryption_work SET reached = 0, until = (SELECT max(id) FROM bodies), key_id = ?1"
+        "UPDATE encryption_work SET reached = 0, until = (SELECT coalesce(max(id), 0) FROM bodies), key_id = ?1"
         " WHERE key_id IS NOT ?1",
         (cipher.active,),
     )

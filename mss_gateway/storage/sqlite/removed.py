@@ -13,7 +13,7 @@ from mss_gateway.ports.removed import Removed, Returned, Wanted
 
 from .bodies import release
 from .engine import Engine, Writer
-from .folders import advance, ensure_folder
+from .folders import advance, ensure_folder, find_folder
 from .marks import DELETED, DRAFT
 from .messages import uid_list
 from .quotas import check_room
@@ -22,6 +22,10 @@ from .trace import insert_trace
 _READERS = (
     "coalesce((SELECT json_group_array(s.person_id) FROM member_seen AS s"
     " WHERE s.folder_id = m.folder_id AND s.uid = m.uid AND s.seen), '[]')"
+)
+_RIGHTS = (
+    "(SELECT json_group_array(json_array(r.person_id, r.rights)) FROM folder_rights AS r"
+    " WHERE r.folder_id = m.folder_id)"
 )
 
 
@@ -41,8 +45,8 @@ def set_aside(
     if writer.options.keep_deleted:
         db.execute(
             "INSERT INTO removed (box_id, folder, body_id, flags, keywords, internal_date, thread, seen, removed_at,"
-            " removed_by, how) SELECT f.box_id, f.name, m.body_id, m.flags, m.keywords, m.internal_date, m.thread,"
-            f" {_READERS}, ?, ?, ? FROM messages AS m JOIN folders AS f ON f.id = m.folder_id"
+            " removed_by, how, rights) SELECT f.box_id, f.name, m.body_id, m.flags, m.keywords, m.internal_date,"
+            f" m.thread, {_READERS}, ?, ?, ?, {_RIGHTS} FROM messages AS m JOIN folders AS f ON f.id = m.folder_id"
             f" WHERE {which} AND m.flags & {DRAFT} = 0 ORDER BY m.uid",
             (time.time(), by, how, *values),
         )
@@ -79,16 +83,20 @@ def bring_back(writer: Writer, box_id: int, ids: Sequence[int], folder: str) -> 
     db = writer.db
     found = list(
         db.execute(
-            "SELECT r.id, r.folder, r.body_id, r.flags, r.keywords, r.internal_date, r.thread, r.seen, b.size"
+            "SELECT r.id, r.folder, r.body_id, r.flags, r.keywords, r.internal_date, r.thread, r.seen, b.size, r.rights"
             " FROM removed AS r JOIN bodies AS b ON b.id = r.body_id"
             " WHERE r.box_id = ? AND r.id IN (SELECT value FROM json_each(?)) ORDER BY r.id",
             (box_id, uid_list(ids)),
         )
     )
     counts: dict[str, int] = {}
-    for number, name, body_id, flags, keywords, date, thread, seen, size in found:
+    last_rights = {row[1]: row[-1] for row in found}
+    for number, name, body_id, flags, keywords, date, thread, seen, size, _ in found:
         target = folder or name
+        anew = find_folder(writer, box_id, target) is None
         folder_id = ensure_folder(writer, box_id, target)
+        if anew and not folder:
+            _give_rights(writer, box_id, folder_id, last_rights[name])
         check_room(writer, folder_id, 1, size)
         uid, modseq = advance(writer, folder_id, uids=1, messages=1, octets=size)
         db.execute(
@@ -102,6 +110,19 @@ def bring_back(writer: Writer, box_id: int, ids: Sequence[int], folder: str) -> 
         db.execute("DELETE FROM removed WHERE id = ?", (number,))
         counts[target] = counts.get(target, 0) + 1
     return Returned(counts)
+
+
+def _give_rights(writer: Writer, box_id: int, folder_id: int, kept: str) -> None:
+    """The rights that were set in the folder of that name before it went, for those who are members still (BAL-3)."""
+    rights = orjson.loads(kept)
+    if not rights:
+        return
+    writer.db.execute("DELETE FROM folder_rights WHERE folder_id = ?", (folder_id,))
+    writer.db.executemany(
+        "INSERT INTO folder_rights SELECT ?1, person_id, ?3 FROM members WHERE box_id = ?4 AND person_id = ?2",
+        [(folder_id, person, letters, box_id) for person, letters in rights],
+    )
+    writer.directory_changed = True
 
 
 def forget_removed(writer: Writer, before: float, box_id: int | None, limit: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import apsw
 import orjson
 
-from mss_gateway.ports.imports import BoxPlan, Census, ImportOutcome, WantedTie
+from mss_gateway.ports.imports import BoxPlan, Census, ImportOutcome, StalePlan, WantedTie
 from mss_gateway.ports.records import BoxRow, Person, TraceLine
 from mss_gateway.ports.store import StoreError
 from mss_gateway.ports.tree import TreeAct, TreeEvent
@@ -17,6 +17,7 @@ from .directory import (
     PERSON_COLUMNS,
     add_box,
     add_person,
+    box_by_id,
     box_by_key,
     boxes_above,
     person_by_login,
@@ -70,10 +71,12 @@ def _patients(db: apsw.Connection, person_ids: Sequence[int]) -> frozenset[int]:
 
 
 def carry_out(writer: Writer, plan: BoxPlan, trace: TraceLine) -> None:
-    """Make or change one box with its people."""
+    """Make or change one box with its people; raises `AlreadyExists`, `StalePlan`."""
     box = add_box(writer, plan.new) if plan.new is not None else plan.box
     if box is None:
         raise StoreError("a plan names no mailbox")
+    if plan.new is None and box_by_id(writer.db, box.id) != box:
+        raise StalePlan
     if plan.choices is not None:
         set_box_choices(writer, box.id, plan.choices)
     lines = [replace(trace, box_id=box.id, detail={**trace.detail, "changes": " ".join(plan.changes)})]
@@ -93,8 +96,21 @@ def carry_out(writer: Writer, plan: BoxPlan, trace: TraceLine) -> None:
     insert_trace(writer.db, lines)
 
 
+def _check_tie(db: apsw.Connection, box: BoxRow, tie: WantedTie, person: Person | None) -> None:
+    """Nobody gets a mailbox by a login that is somebody else's by now, or into one that has its holder."""
+    mine = 0 if person is None else person.id
+    if person is not None and person.national_id and tie.national_id not in ("", person.national_id):
+        raise StalePlan
+    holders = "SELECT 1 FROM members WHERE box_id = ? AND role = 'holder' AND person_id <> ?"
+    if tie.role == "holder" and db.execute(holders, (box.id, mine)).fetchone():
+        raise StalePlan
+    if _patients(db, [mine]):
+        raise StalePlan
+
+
 def _tie(writer: Writer, box: BoxRow, tie: WantedTie, trace: TraceLine) -> None:
     person = person_by_login(writer.db, tie.login)
+    _check_tie(writer.db, box, tie, person)
     if person is None:
         person = add_person(writer, tie.login, tie.name, tie.national_id, "")
         line = replace(trace, event="person-add", box_id=box.id, detail={**trace.detail, "login": tie.login})
