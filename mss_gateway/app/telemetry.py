@@ -11,6 +11,7 @@ from mss_gateway.observe.spans import NoSpans, Span, Spans
 from mss_gateway.settings.telemetry import TelemetryOptions
 
 if TYPE_CHECKING:
+    import requests
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span as OtelSpan
 
@@ -40,9 +41,20 @@ def telemetry(options: TelemetryOptions | None, hostname: str) -> Spans:
         endpoint=options.endpoint,
         certificate_file=str(options.ca) if options.ca is not None else None,
         timeout=options.timeout,
+        session=_session(),
     )
     provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=WAITING))
     return OtelSpans(provider)
+
+
+def _session() -> requests.Session:
+    """Straight to the collector: no proxy, authority or .netrc of the environment, and no redirection."""
+    import requests
+
+    session = requests.Session()
+    session.trust_env = False
+    session.max_redirects = 0
+    return session
 
 
 class OtelSpans:

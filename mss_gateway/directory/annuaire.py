@@ -30,6 +30,9 @@ from .words import DEPARTMENT, MAX_WORDS, PROFESSION, TOWN, TYPE, bare, question
 CACHED = 20_000
 """Addresses whose listing is remembered, known or unknown; about 8 MB when full."""
 
+PATIENCE = 0.2
+"""Seconds that a message waits for the directory's word on its sender."""
+
 MAX_FOUND = 1000
 """Rows of one answer."""
 
@@ -78,7 +81,13 @@ class Annuaire:
         except KeyError:
             pass
         try:
-            found = await self._do(functools.partial(self._look_up, key))
+            # A search of somebody's before it in the thread may take seconds: the message does not wait for it.
+            looking = asyncio.ensure_future(self._do(functools.partial(self._look_up, key)))
+            done, _ = await asyncio.wait((looking,), timeout=PATIENCE)
+            if not done:
+                looking.add_done_callback(_seen)
+                return None
+            found = looking.result()
         except (apsw.Error, DirectoryProblem, OSError):
             return None  # mail goes on without it; `directory status` and the doctor tell
         if len(remembered) >= CACHED:
@@ -235,6 +244,12 @@ def _mark_of(copies: Copies) -> _Mark:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _seen(late: asyncio.Future[Listed | None]) -> None:
+    """Nobody waits any more; a failure then is no fault of the loop."""
+    if not late.cancelled():
+        late.exception()
 
 
 def _key(address: str) -> str:

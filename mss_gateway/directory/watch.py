@@ -15,6 +15,7 @@ from .options import DirectoryOptions
 from .updating import Outcome, due, update_apart
 
 POLL = 30.0  # seconds between two looks
+AFTER_FAULT = 600.0  # seconds after a fault: with a full disk the publisher is not asked twice a minute
 
 Apart = Callable[[DirectoryOptions, str], Awaitable[Outcome]]
 """Does one update where it disturbs nobody."""
@@ -42,13 +43,15 @@ class AnnuaireWatch:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            pause = self._poll
             try:
                 await self.once()
             except (
                 Exception
             ) as error:  # a fault here must not end the gateway: mail goes on without a directory
                 self._log.fault(Event.OPERATION_FAULT, error)
-            await asyncio.sleep(self._poll)
+                pause = AFTER_FAULT
+            await asyncio.sleep(pause)
 
     async def once(self) -> None:
         """One look, with the update that is due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ from mss_gateway.base.secret import Secret
 from mss_gateway.mail.address import parse_address
 from mss_gateway.ports.identity import Principal, ScramKeys, TokenBook, TokenHelp, Trial
 from mss_gateway.ports.records import BoxRow, Person
-from mss_gateway.ports.store import DirectoryRows
+from mss_gateway.ports.store import DirectoryRows, StoreError
 from mss_gateway.rules.facts import BoxState, BoxType, CallerKind
 
 from .delegated import delegated_to
@@ -232,7 +233,8 @@ class Accounts:
         except Busy:
             return
         if keys:
-            await self._rows.put_login_keys(person.id, person.password_hash, keys)
+            with contextlib.suppress(StoreError):  # a full disk must keep nobody from reading
+                await self._rows.put_login_keys(person.id, person.password_hash, keys)
 
     async def _principal(self, person: Person, auth: str) -> Principal | None:
         """What the person may open: boxes that they hold or are members of, none that is suspended or closed."""

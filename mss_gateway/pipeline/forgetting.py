@@ -10,6 +10,9 @@ from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
 from mss_gateway.ports.removed import RemovedRows
 
+FIRST = 900.0
+"""Seconds after the start: a clock that is wrong then may be set, and who has restored an older backup may undelete."""
+
 PAUSE = 3600.0  # seconds between two looks
 BATCH = 200  # messages of one commit: nobody waits long behind it
 REST = 0.05  # seconds between two commits
@@ -24,7 +27,8 @@ class Forgetting:
     log: Log
 
     async def run(self) -> None:
-        """Look every hour, for ever."""
+        """Look every hour, for ever, and not at once."""
+        await asyncio.sleep(FIRST)
         while True:
             try:
                 await self.forget(time.time() - self.keep)

@@ -254,6 +254,11 @@ class Conversation:
         spool, transaction = self._spool, self._transaction
         assert spool is not None
         assert transaction is not None
+        if not await self._admitted():  # their right ended while the message came (BAL-5, BAL-6)
+            self._intake.note_refusal(transaction, self._stream.host, "login-ended")
+            await self.abandon()
+            self._core.reply(ENDED)
+            return
         # From here the line owns the spool: a session that is cut off must not pull it from under the commit.
         self._spool = None
         outcome = await self._intake.message(transaction, spool)

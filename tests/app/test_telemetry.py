@@ -23,15 +23,19 @@ SUBJECT = "Objet Confidentiel"
 
 
 class Collector:
-    """Takes what is sent to it; `spans` are all of it so far."""
+    """Takes what is sent to it; `spans` are all of it so far. `leads_to` sends clients elsewhere."""
 
     def __init__(self) -> None:
         collected = self.requests = list[bytes]()
+        self.leads_to = ""
+        collector = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 collected.append(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(200)
+                self.send_response(307 if collector.leads_to else 200)
+                if collector.leads_to:
+                    self.send_header("Location", collector.leads_to)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -107,6 +111,24 @@ def test_a_message_is_a_span_with_its_parts(collector: Collector, tmp_path: Path
     for word in (SUBJECT, "Confidentiel", patient[:13], "Bonjour"):
         assert word.encode() not in octets
     assert refused[:1] in "25"
+
+
+@pytest.mark.req("OPS-4", "AUD-5")
+def test_spans_go_to_the_collector_alone(
+    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither through a proxy that the environment names, nor to where an answer points."""
+    proxy, elsewhere = Collector(), Collector()
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.endpoint)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    collector.leads_to = elsewhere.endpoint
+    with gateway_in_thread(tmp_path, with_spans(collector.endpoint, 1.0)) as served:
+        assert delivered(served, MEDECIN).startswith("250")
+    assert (bool(collector.requests), proxy.requests, elsewhere.requests) == (True, [], [])
+    proxy.close()
+    elsewhere.close()
 
 
 @pytest.mark.req("OPS-4")

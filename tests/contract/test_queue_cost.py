@@ -12,8 +12,8 @@ import pytest
 from mss_gateway.ports.outbox import Share
 from mss_gateway.ports.queue import EVERYTHING, Selection
 from mss_gateway.storage.sqlite import SqliteOptions, claims, outbox, queue
-from mss_gateway.storage.sqlite.deliveries import accept
 from mss_gateway.storage.sqlite.audit_chain import begin
+from mss_gateway.storage.sqlite.deliveries import accept
 from mss_gateway.storage.sqlite.engine import Writer, connect
 from mss_gateway.storage.sqlite.migrate import migrate
 from mss_gateway.storage.sqlite.segments import Segments

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -273,3 +274,21 @@ def test_a_copy_that_is_damaged_or_of_another_version_is_no_copy(tmp_path: Path)
     copies.current.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
     assert meta_of(copies.current) is None
     assert import_file(options(tmp_path), extraction(tmp_path, BODY)).meta.rows == len(BODY)
+
+
+async def test_a_message_does_not_wait_for_somebodys_search(
+    annuaire: Annuaire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long export is under way in the thread: the directory has no word on the sender then, and has it later."""
+    taken(tmp_path, BODY)
+    await annuaire.open()
+    monkeypatch.setattr("mss_gateway.directory.annuaire.PATIENCE", 0.05)
+    free = threading.Event()
+    export = asyncio.ensure_future(annuaire._do(lambda: free.wait(10)))
+    try:
+        assert await annuaire.listed(ZOE) is None
+        assert not export.done()
+    finally:
+        free.set()
+    assert await export
+    assert await annuaire.listed(ZOE) is not None

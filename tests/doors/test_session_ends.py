@@ -97,6 +97,33 @@ def test_an_open_session_of_scram_ends_with_its_password(served: Served) -> None
     assert scram(Talk(again), account.login, "un-nouveau-mot-de-passe")[0] == "OK"
 
 
+@pytest.mark.req("BAL-5", "BAL-6")
+@pytest.mark.parametrize("what", ["member", "delegate"])
+def test_a_message_under_way_does_not_outlive_the_right_to_send_it(served: Served, what: str) -> None:
+    """A member is disabled, a delegation taken away after DATA: nothing is stored, and the session ends."""
+    team, account = served.account("ORG"), served.account("PER")
+    sender, login = team.address, team.login
+    wire = served.submission(team)
+    if what == "delegate":
+        wire.close()
+        sender, login = f"chef@{account.address.partition('@')[2]}", account.login
+        box = {"address": sender, "type": "PER", "national_id": "810000000017", "display": "Chef Essai"}
+        operate(served, "bal.add", **box, password="motdepasse-du-chef")
+        operate(served, "bal.delegate", address=sender, login=login, until="2999-01-01", reason="congé")
+        wire = served.submission(account)
+    wire.envelope(sender, account.address)
+    assert wire.command("DATA").startswith("354")
+    wire.send(f"From: {sender}\r\nMessage-ID: <x@y.example>\r\n\r\nTexte\r\n".encode())
+    if what == "delegate":
+        operate(served, "bal.delegate", address=sender, login=login, remove=True)
+    else:
+        operate(served, "person.disable", login=login, reason="départ")
+    wire.send(b".\r\n")
+    assert wire.reply().startswith("421 4.7.0 Your access"), what
+    assert served.imap(account).ok("STATUS INBOX (MESSAGES)")[0].endswith(b"(MESSAGES 0)")
+    assert served.spooled == []
+
+
 @pytest.mark.req("BAL-5")
 @pytest.mark.parametrize("items", ["(UID FLAGS)", "(BODY.PEEK[])", "(BODY[])"])
 def test_a_long_fetch_ends_with_its_person(

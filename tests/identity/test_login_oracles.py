@@ -12,6 +12,7 @@ from mss_gateway.identity.scramkeys import ScramOptions, ScramVault
 from mss_gateway.identity.slowdown import Slowdown, SlowdownOptions
 from mss_gateway.ports.identity import Principal, Trial
 from mss_gateway.ports.records import Person
+from mss_gateway.ports.store import StoreFull
 from mss_gateway.rules.facts import BoxType
 from tests.support.directory import LINE, MemoryDirectory
 
@@ -157,3 +158,15 @@ async def test_nobody_is_remembered_like_somebody_until_the_directory_changes(wo
     for number in range(STRANGERS + 10):
         await world.accounts.whose(f"inconnu{number}")
     assert len(world.accounts._strangers) <= STRANGERS
+
+
+@pytest.mark.req("ACC-2")
+async def test_a_full_disk_keeps_nobody_out_for_want_of_scram_keys(world: World) -> None:
+    """They are made at the next login for which there is room."""
+
+    async def full(person_id: int, password_hash: str, keys: str) -> None:
+        raise StoreFull("no room")
+
+    world.rows.keys.clear()
+    world.rows.put_login_keys = full  # type: ignore[method-assign]
+    assert isinstance(await world.accounts.plain("holder", PASSWORD, HOST), Principal)

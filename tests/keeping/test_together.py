@@ -269,3 +269,29 @@ async def test_nothing_kept_any_more_ends_what_was_kept(kept: Kept) -> None:
         kept.options.path, "SELECT (SELECT count(*) FROM removed) + (SELECT count(*) FROM bodies)"
     ) == [(0,)]
     assert whole(kept)
+
+
+async def owing(kept: Kept, count: int) -> None:
+    """Messages whose senders want to hear when they are opened."""
+    for number in range(count):
+        new = delivery(body(message_id=f"<asked{number}@hopital.example>"), kept.box)
+        receipt = Receipt(kept.box, "dr.martin@hopital.example", f"p{number}@hopital.example", "rfc822;x@y")
+        await kept.store.accept(replace(new, parts=(replace(new.parts[0], receipts=(receipt,)),)))
+
+
+@pytest.mark.req("RCP-2")
+async def test_what_is_opened_or_ended_while_receipts_are_kept_back(kept: Kept, tmp_path: Path) -> None:
+    """Opened meanwhile: owed once they are let go, with the moment it was opened. Ended unread: owed no more."""
+    await owing(kept, 3)
+    store = await restored(kept, tmp_path)
+    await store.store_flags(kept.inbox, ANYONE, [4], FlagChange.ADD, frozenset({"\\Seen"}))
+    await remove(store, kept.inbox, [5])
+    await store.forget_removed(math.inf)
+    assert await store.opened() == []
+    assert whole(kept)
+    await store.release_receipts("ops")
+    (opened,) = await store.opened()
+    assert opened.recipient == "p0@hopital.example"
+    assert b"<asked0@hopital.example>" in opened.header
+    await store.store_flags(kept.inbox, ANYONE, [6], FlagChange.ADD, frozenset({"\\Seen"}))
+    assert [one.recipient for one in await store.opened()] == ["p0@hopital.example", "p2@hopital.example"]

@@ -96,7 +96,7 @@ ROWS = {
     "activity-body": ("INSERT INTO activity VALUES (94, 1, 1, 'read', 1, 1)", "body 94"),
     "foreign-key": ("INSERT INTO alerts VALUES (93, 'told', 1, 1, 1, 1, 1, 1)", "alerts row 93"),
     "removed-body": (
-        "INSERT INTO removed VALUES (1, 1, 'INBOX', 91, 0, '', 1, NULL, '[]', 1, 0, 'message')",
+        "INSERT INTO removed VALUES (1, 1, 'INBOX', 91, 0, '', 1, NULL, '[]', 1, 0, 'message', '[]')",
         "removed 1",
     ),
     "key-body": ("INSERT INTO body_keys VALUES (90, 1, x'00')", "body 90"),

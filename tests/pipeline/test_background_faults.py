@@ -44,6 +44,7 @@ async def test_a_fault_is_logged_and_tried_again(
 ) -> None:
     """Until it is cancelled."""
     monkeypatch.setattr(auditing, "LOOK", 0.001)
+    monkeypatch.setattr(forgetting, "FIRST", 0.001)
     monkeypatch.setattr(forgetting, "PAUSE", 0.001)
     monkeypatch.setattr(reencryption, "AFTER_FAULT", 0.001)
     store: Any = Faulty(error)
@@ -61,3 +62,18 @@ async def test_a_fault_is_logged_and_tried_again(
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def test_nothing_is_forgotten_right_after_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that wakes with a wrong clock ends nothing before the clock is set."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        raise asyncio.CancelledError
+
+    store: Any = Faulty(StoreFull("never asked"))
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await Forgetting(store, 1.0, Log(LogOptions("console", "error"), Figures())).run()
+    assert (pauses, store.asked) == ([forgetting.FIRST], 0)

@@ -245,6 +245,29 @@ def people(scene: Scene) -> None:
         scene.cli(*words)
 
 
+def delegated(scene: Scene) -> None:
+    """Who writes for somebody else: with the right, with a forged Sender, and when it has been taken away."""
+    chief, member = scene.gateway.handout.account("CAB"), scene.gateway.handout.account("ORG")
+    patient = scene.gateway.handout.patients.active
+    assert (
+        scene.cli(
+            "bal", "delegate", chief.address, member.login, "--until", "2099-01-01", "--reason", UNKNOWN
+        )
+        == 0
+    )
+    wire = scene.smtp(scene.gateway.handout.ports.submission)
+    wire.login(member.login, member.password)
+    assert wire.deliver(chief.address, patient, scene.letter(chief.address, patient)).startswith("250")
+    for sender in (OWN, f"{UNKNOWN} <x@ailleurs.example>"):
+        wire.envelope(chief.address, patient)
+        assert wire.data(scene.letter(chief.address, patient, Sender=sender)).startswith("550")
+    assert scene.cli("bal", "delegate", chief.address, member.login, "--remove", "--reason", LOWER) == 0
+    reply = wire.command(f"MAIL FROM:<{chief.address}>")
+    assert reply.startswith("421"), reply  # the session ends with the right
+    wire.close()
+    scene.cli("bal", "history", chief.address, "--json")
+
+
 def filled(scene: Scene) -> None:
     """A mailbox that reaches its quota: the warning, the refusal."""
     account = scene.gateway.handout.account("CAB")

@@ -12,7 +12,17 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tests.support.canary import PASSWORD, TOKEN, UNKNOWN, Scene
-from tests.support.canary_ops import directory, failing, filled, kept, ops_door, people, scram, tokens
+from tests.support.canary_ops import (
+    delegated,
+    directory,
+    failing,
+    filled,
+    kept,
+    ops_door,
+    people,
+    scram,
+    tokens,
+)
 from tests.support.commands import run
 from tests.support.wires import Closed
 
@@ -91,6 +101,7 @@ PATHS: tuple[Path, ...] = (
     scram,
     directory,
     people,
+    delegated,
     filled,
     kept,
     failing,

@@ -115,7 +115,7 @@ def _trace(writer: Writer, box_id: int, person_id: int, act: Act, body_ids: Sequ
     event, actor = event_of(act), mask_text(login)
     writer.chain.append(
         [
-            (at, event, "", mask_text(message_id) if message_id else None, box_id, actor, detail)
+            (float(at), event, "", mask_text(message_id) if message_id else None, box_id, actor, detail)
             for (message_id,) in found
         ]
     )

@@ -12,6 +12,9 @@ from mss_gateway.ports.audit import AuditLine, AuditQuery
 LOOKED_AT = 20_000
 """Lines that one read looks at, however few of them are wanted: other readers wait for it."""
 
+SPANNED = 50_000
+"""Ids among which one read looks for the beginning of a period."""
+
 _LINES = (
     "SELECT t.id, t.at, t.event, t.transaction_id, coalesce(t.message_id, ''), coalesce(b.address, ''), t.actor,"
     " coalesce(p.name, ''), coalesce(p.national_id, ''), t.detail, t.box_id"
@@ -48,27 +51,28 @@ def _concerns(query: AuditQuery, actor: str, box_id: int | None, detail: Mapping
     return box_id is None and (actor in query.logins or detail.get("login") in query.logins)
 
 
+def ends(db: apsw.Connection) -> tuple[int, int]:
+    """The ids of the oldest and of the newest line; 1 and 0 when there is none."""
+    row = db.execute("SELECT min(id) FROM trace").fetchone()
+    return int((row and row[0]) or 1), last_line(db)
+
+
 def last_line(db: apsw.Connection) -> int:
     """The id of the newest line, 0 when there is none."""
     row = db.execute("SELECT max(id) FROM trace").fetchone()
     return int(row[0] or 0) if row is not None else 0
 
 
-def first_since(db: apsw.Connection, since: float) -> int:
-    """An id below which no line is younger than that, found by halves: lines are written in order, but for seconds."""
-    row = db.execute("SELECT min(id), max(id) FROM trace WHERE 1").fetchone()
-    if row is None or row[0] is None:
-        return 0
-    low, high = int(row[0]), int(row[1])
-    wanted = since - 3600.0
-    while low < high:
-        middle = (low + high) // 2
-        found = db.execute("SELECT id, at FROM trace WHERE id >= ? ORDER BY id LIMIT 1", (middle,)).fetchone()
-        if found is not None and float(found[1]) < wanted:
-            low = int(found[0]) + 1
-        else:
-            high = middle
-    return low - 1
+def first_since(db: apsw.Connection, since: float, after: int) -> tuple[int, bool]:
+    """The id before the first of the next lines that is not older than that, and whether there is such a line.
+
+    Every line is looked at: where a clock was set, ids and times do not go together.
+    """
+    until = after + SPANNED
+    row = db.execute(
+        "SELECT id FROM trace WHERE id > ? AND id <= ? AND at >= ? ORDER BY id LIMIT 1", (after, until, since)
+    ).fetchone()
+    return (until, False) if row is None else (int(row[0]) - 1, True)
 
 
 def last_of(db: apsw.Connection, event: str) -> int:

@@ -111,7 +111,8 @@ def release(writer: Writer, body_id: int, count: int = 1) -> None:
     db.execute("DELETE FROM bodies WHERE id = ?", (body_id,))
     db.execute("DELETE FROM body_bytes WHERE id = ?", (body_id,))
     db.execute("DELETE FROM exchanges WHERE body_id = ?", (body_id,))
-    db.execute("DELETE FROM receipts WHERE body_id = ? AND state = 'due'", (body_id,))  # never opened
+    # Never opened; what a restore keeps back neither.
+    db.execute("DELETE FROM receipts WHERE body_id = ? AND state IN ('due', 'restored-due')", (body_id,))
     sealed = False
     if cipher_of(db) is not None:
         sealed = bool(

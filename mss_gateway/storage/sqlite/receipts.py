@@ -28,13 +28,16 @@ def owe(writer: Writer, body_id: int, receipts: Iterable[Receipt]) -> None:
 
 
 def note_opening(writer: Writer, folder_id: int, uids: Sequence[int], at: float) -> None:
-    """Messages have become `\\Seen`: what is due for them in their box is opened, the header kept for the MDN."""
+    """Messages have become `\\Seen`: what is due for them in their box is opened, the header kept for the MDN.
+
+    What a restore keeps back is opened as well, and kept back still.
+    """
     db = writer.db
     db.execute(
-        "UPDATE receipts SET state = 'opened', opened_at = ?1,"
+        "UPDATE receipts SET state = iif(state = 'due', 'opened', 'restored-opened'), opened_at = ?1,"
         " header = (SELECT header FROM body_bytes WHERE id = receipts.body_id),"
         " (key_id, wrapped) = (SELECT key_id, wrapped FROM body_keys WHERE body_id = receipts.body_id)"
-        " WHERE state = 'due' AND box_id = (SELECT box_id FROM folders WHERE id = ?2) AND body_id IN"
+        " WHERE state IN ('due', 'restored-due') AND box_id = (SELECT box_id FROM folders WHERE id = ?2) AND body_id IN"
         " (SELECT body_id FROM messages WHERE folder_id = ?2 AND uid IN (SELECT value FROM json_each(?3)))",
         (at, folder_id, uid_list(uids)),
     )

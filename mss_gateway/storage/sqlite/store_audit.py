@@ -92,7 +92,11 @@ class AuditRows:
 
     async def first_since(self, since: float) -> int:
         """Where lines of that time begin."""
-        return await self._engine.read(lambda db: audit_read.first_since(db, since))
+        first, last = await self._engine.read(audit_read.ends)
+        after, found = first - 1, False
+        while after < last and not found:
+            after, found = await self._engine.read(partial(audit_read.first_since, since=since, after=after))
+        return min(after, last)
 
     async def last_line(self) -> int:
         """The id of the newest line."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from functools import lru_cache
 
 import apsw
 import orjson
@@ -11,41 +11,38 @@ import orjson
 from mss_gateway.ports.records import TraceLine
 from mss_gateway.rules.ins import mask_text
 
-from .audit_chain import chain_of
+from .audit_chain import Row, chain_of
 
-Value = TypeVar("Value")
 _SHORTEST = 13  # characters of a matricule
-
-
-def _masked(value: Value) -> Value:
-    if isinstance(value, str) and len(value) >= _SHORTEST:
-        return mask_text(value)  # type: ignore[return-value]
-    return value
+_author = lru_cache(maxsize=4096)(mask_text)  # few people write most lines
 
 
 def _detail(detail: Mapping[str, str | int]) -> str:
     for value in detail.values():
         if isinstance(value, str) and len(value) >= _SHORTEST:
-            return orjson.dumps({name: _masked(value) for name, value in detail.items()}).decode()
-    return orjson.dumps(dict(detail)).decode()
+            break
+    else:
+        return orjson.dumps(dict(detail)).decode()
+    masked = {name: mask_text(value) if isinstance(value, str) else value for name, value in detail.items()}
+    return orjson.dumps(masked).decode()
+
+
+def _row(line: TraceLine) -> Row:
+    known = line.message_id
+    return (
+        float(line.at),
+        line.event,
+        line.transaction,
+        mask_text(known) if known is not None else None,
+        line.box_id,
+        _author(line.actor),
+        _detail(line.detail),
+    )
 
 
 def insert_trace(db: apsw.Connection, lines: Iterable[TraceLine]) -> None:
     """Append lines to the chain; every text is masked here once more, whoever wrote it (INS-7)."""
-    chain_of(db).append(
-        [
-            (
-                float(line.at),
-                line.event,
-                line.transaction,
-                _masked(line.message_id),
-                line.box_id,
-                _masked(line.actor),
-                _detail(line.detail),
-            )
-            for line in lines
-        ]
-    )
+    chain_of(db).append(map(_row, lines))
 
 
 def read_trace(
@@ -60,8 +57,8 @@ def read_trace(
 
     A Message-ID with an INS in it is kept masked, and asked for masked.
     """
-    message_id = _masked(message_id)
     if message_id is not None:
+        message_id = mask_text(message_id)
         # The lines of its transactions that name no Message-ID (refusals of a recipient) belong to it.
         rows = _rows(
             db,
