@@ -26,6 +26,7 @@ from mss_gateway.rules.facts import Caller, CallerKind
 from mss_gateway.rules.ins import mask_text
 
 from .notes import Notes
+from .repeated import Repeated
 from .sasl import NOT_A_CLIENT, Challenge, Exchange, Visit
 from .sasl_mechanisms import MECHANISMS, TOKENS, offered
 
@@ -67,6 +68,7 @@ class Login:
         self._notes = notes
         self._log = log
         self._operators: dict[bytes, tuple[float, int, Caller | Refuse]] = {}
+        self._waiting = Repeated()
         self.generation = 0  # grows with every change of the directory
 
     async def operator(self, stream: Stream) -> Caller | Refuse:
@@ -185,6 +187,12 @@ class Login:
             line = TraceLine(time.time(), "login", "", box_id=main, actor=who, detail=detail)
             await self._note_last(outcome)
         self._log.info(Event.LOGIN, peer=stream.host, mechanism=how.lower(), result=detail["result"])
+        if isinstance(outcome, Refuse) and outcome.temporary:
+            # Whoever is told to wait may try a thousand times a second: the trace is not theirs to fill.
+            more = self._waiting.left_out((stream.host, outcome.reason), time.monotonic())
+            if more is None:
+                return outcome
+            detail |= {"others": more} if more else {}
         self._notes.add(line)
         return outcome
 
