@@ -7,12 +7,12 @@ from mss_gateway.ports.records import TraceLine
 
 from . import access as rights
 from . import quotas
-from .engine import Engine, Writer
+from .engine import Engine
 from .remembered import Remembered
-from .trace import insert_trace
+from .store_traced import TracedRows
 
 
-class AccessRows:
+class AccessRows(TracedRows):
     """Implements `ports.access.Rights`; the store gives the engine."""
 
     _engine: Engine
@@ -32,12 +32,7 @@ class AccessRows:
 
     async def grant(self, folder_id: int, person_id: int, letters: frozenset[str], trace: TraceLine) -> None:
         """Set somebody's rights in a folder, traced."""
-
-        def job(writer: Writer) -> None:
-            rights.grant(writer, folder_id, person_id, letters)
-            insert_trace(writer.db, [trace])
-
-        await self._engine.write(job)
+        await self._traced(trace, lambda w: rights.grant(w, folder_id, person_id, letters))
 
     async def subscriptions(self, box_id: int, person_id: int) -> dict[str, bool]:
         """What the person has said of folder names."""

@@ -8,14 +8,11 @@ from mss_gateway.ports.records import Identity, TraceLine
 from mss_gateway.rules.facts import IdentityStatus
 
 from . import identities as registry
-from .engine import Engine, Writer
-from .trace import insert_trace
+from .store_traced import TracedRows
 
 
-class IdentityRows:
-    """The part of `SqliteStore` that keeps the registry; the store gives the engine."""
-
-    _engine: Engine
+class IdentityRows(TracedRows):
+    """The part of `SqliteStore` that keeps the registry."""
 
     async def identity(self, ins: str) -> Identity | None:
         """What the registry knows of an INS."""
@@ -23,13 +20,7 @@ class IdentityRows:
 
     async def put_identities(self, rows: Sequence[Identity], trace: TraceLine) -> int:
         """Write rows of the registry in one commit."""
-
-        def job(writer: Writer) -> int:
-            written = registry.put_identities(writer.db, rows, trace.at)
-            insert_trace(writer.db, [trace])
-            return written
-
-        return await self._engine.write(job)
+        return await self._traced(trace, lambda w: registry.put_identities(w.db, rows, trace.at))
 
     async def identities(self, limit: int = 1000, status: IdentityStatus | None = None) -> list[Identity]:
         """Identities by INS."""

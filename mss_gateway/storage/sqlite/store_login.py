@@ -9,7 +9,7 @@ from mss_gateway.ports.store import StoreError
 
 from .engine import Engine, Writer
 from .remembered import Remembered
-from .trace import insert_trace
+from .store_traced import TracedRows
 
 
 def split_record(record: str) -> tuple[str, str]:
@@ -26,7 +26,7 @@ def put_keys(db: apsw.Connection, person_id: int, keys: str) -> None:
         db.execute("DELETE FROM login_keys WHERE person_id = ?", (person_id,))
 
 
-class LoginRows:
+class LoginRows(TracedRows):
     """Implements this part of `ports.store.DirectoryRows`; the store gives the engine."""
 
     _engine: Engine
@@ -42,9 +42,8 @@ class LoginRows:
                 raise StoreError("there is nobody of that number")
             put_keys(writer.db, person_id, keys)
             writer.directory_changed = True
-            insert_trace(writer.db, [trace])
 
-        await self._engine.write(job)
+        await self._traced(trace, job)
 
     async def login_keys(self, person_id: int) -> str:
         """The sealed keys of a person."""

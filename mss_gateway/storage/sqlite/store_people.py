@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from mss_gateway.ports.people import Delegation, LastSeen, PersonChoices, StateChange, Structure
 from mss_gateway.ports.records import BoxRow, NewBox, Person, TraceLine
@@ -12,14 +11,13 @@ from mss_gateway.ports.records import BoxRow, NewBox, Person, TraceLine
 from . import directory, people
 from .engine import Engine, Writer
 from .remembered import Remembered
+from .store_traced import TracedRows
 from .trace import insert_trace
-
-T = TypeVar("T")
 
 HOUR = 3600.0  # seconds between two logins of one person that are written down
 
 
-class PeopleStore:
+class PeopleStore(TracedRows):
     """Implements `ports.people.People`; the store gives the engine."""
 
     _engine: Engine
@@ -52,9 +50,7 @@ class PeopleStore:
         states: Sequence[StateChange] = (),
     ) -> Person:
         """Change a person, and boxes with them."""
-        return await self._written(
-            trace, lambda w: people.set_person(w, person_id, choices, states, trace.at)
-        )
+        return await self._traced(trace, lambda w: people.set_person(w, person_id, choices, states, trace.at))
 
     async def note_login(self, person_id: int, at: float, box_id: int = 0) -> None:
         """Write down a login, at most once an hour."""
@@ -82,7 +78,7 @@ class PeopleStore:
 
     async def put_structure(self, structure: Structure, trace: TraceLine, *, new: bool) -> Structure:
         """Register or change a structure."""
-        return await self._written(trace, lambda w: people.put_structure(w, structure, new=new))
+        return await self._traced(trace, lambda w: people.put_structure(w, structure, new=new))
 
     async def boxes_of_structure(self, structure_id: str, limit: int = 1000) -> list[BoxRow]:
         """Boxes that name a structure."""
@@ -98,7 +94,7 @@ class PeopleStore:
 
     async def delegate(self, delegation: Delegation, trace: TraceLine) -> None:
         """Let a person write from a box."""
-        await self._written(trace, lambda w: people.delegate(w, delegation))
+        await self._traced(trace, lambda w: people.delegate(w, delegation))
 
     async def end_delegation(self, box_id: int, person_id: int, trace: TraceLine) -> bool:
         """Take the right away; nothing is traced when there was none."""
@@ -120,13 +116,3 @@ class PeopleStore:
     async def box_history(self, box_id: int, events: Sequence[str], limit: int = 200) -> list[TraceLine]:
         """The latest lines of a box with one of these events."""
         return await self._engine.read(lambda db: people.box_history(db, box_id, events, limit))
-
-    async def _written(self, line: TraceLine, run: Callable[[Writer], T]) -> T:
-        """Run a job, traced in the same commit."""
-
-        def job(writer: Writer) -> T:
-            result = run(writer)
-            insert_trace(writer.db, [line])
-            return result
-
-        return await self._engine.write(job)

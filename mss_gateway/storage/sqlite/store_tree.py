@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import apsw
 
@@ -13,11 +12,9 @@ from mss_gateway.ports.records import TraceLine
 from mss_gateway.ports.tree import TreeEvent, TreeListener
 
 from . import acting, folders, renaming
-from .engine import Engine, Writer
+from .engine import Engine
 from .messages import uid_list
-from .trace import insert_trace
-
-T = TypeVar("T")
+from .store_traced import TracedRows
 
 
 def counters(db: apsw.Connection, folder_ids: Sequence[int]) -> dict[int, Counters]:
@@ -30,7 +27,7 @@ def counters(db: apsw.Connection, folder_ids: Sequence[int]) -> dict[int, Counte
     return {folder_id: Counters(*row) for folder_id, *row in rows}
 
 
-class TreeRows:
+class TreeRows(TracedRows):
     """The part of `SqliteStore` about the tree of folders."""
 
     _engine: Engine
@@ -44,16 +41,6 @@ class TreeRows:
         for event in events:
             for listener in self._tree_listeners:
                 listener(event)
-
-    async def _traced(self, line: TraceLine | None, run: Callable[[Writer], T]) -> T:
-        """Run a job, and write down what it was in the same commit."""
-
-        def job(writer: Writer) -> T:
-            result = run(writer)
-            insert_trace(writer.db, [] if line is None else [line])
-            return result
-
-        return await self._engine.write(job)
 
     async def counters(self, folder_ids: Sequence[int]) -> dict[int, Counters]:
         """The cheap counters of folders."""
