@@ -35,7 +35,6 @@ from mss_gateway.ops.undelete import UndeleteOperations
 from mss_gateway.pipeline.queueing import Withdrawal
 from mss_gateway.settings import Settings
 from mss_gateway.storage.sqlite import SqliteStore
-from mss_gateway.trust.desk import TrustDesk
 
 from .annuaire import annuaire_health, annuaire_table, compare_table
 from .ground import Ground, clean_spool, secret_key
@@ -102,7 +101,7 @@ def operation_table(
 def serving_table(ground: Ground, line: Line, watch: Watch) -> dict[str, Operation]:
     """The operations of a gateway that serves."""
     settings, store, log = ground.settings, ground.store, ground.log
-    desk, hosts = TrustDesk(ground.trust, ground.refused, settings.mta.hostname), Hosts(settings.relay)
+    desk, hosts = watch.desk, Hosts(settings.relay)
     workbench = Workbench(ground.spool, ground.executor, settings.store.seals)
     return {
         **operation_table(settings, store, ground.passwords, workbench),

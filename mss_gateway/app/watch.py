@@ -18,11 +18,12 @@ from .line import Line
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Pulse and readiness of one gateway."""
+    """Pulse and readiness of one gateway, and the desk that tells of its trust space."""
 
     pulse: Pulse
     readiness: Readiness
     line: Line
+    desk: TrustDesk
     doors: list[OpenDoor] = field(default_factory=list)  # those that are open now
 
     def silent(self) -> Mapping[str, tuple[str, float]]:
@@ -49,4 +50,4 @@ def watch(ground: Ground, line: Line) -> Watch:
         lambda: tuple(line.outbound.silences),
         desk.status,
     )
-    return Watch(pulse, readiness, line)
+    return Watch(pulse, readiness, line, desk)

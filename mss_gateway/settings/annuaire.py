@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from mss_gateway.directory.options import DirectoryOptions, FhirOptions
 
+from .checks import is_address
 from .explain import ConfigError
 from .schema import File
 
@@ -18,7 +18,7 @@ def directory_options(path: Path, file: File, at: Callable[[str], Path], state: 
     """Where the national directory comes from; raises `ConfigError`."""
     section = file.directory
     for key, text in (("url", section.url), ("fhir_url", section.fhir_url)):
-        if text and not _is_address(text):
+        if text and not is_address(text, "https"):
             raise ConfigError(
                 f"{path}: directory.{key} = {text!r}: write an address such as https://host/path, without a login in it"
             )
@@ -50,13 +50,3 @@ def directory_options(path: Path, file: File, at: Callable[[str], Path], state: 
         alarm_days=section.alarm_days,
         fhir=fhir,
     )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    plain = text.isascii() and text.isprintable() and " " not in text
-    return plain and named and parts.scheme == "https" and "@" not in parts.netloc

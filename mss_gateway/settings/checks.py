@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mss_gateway.base.errors import InvalidValue
 from mss_gateway.mail.address import parse_address
@@ -22,6 +23,17 @@ def endpoint(text: str) -> tuple[str, int]:
     """Host and port of `host:port`; IPv6 hosts stand in brackets."""
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def is_address(text: str, *schemes: str) -> bool:
+    """Whether a text is an address with a host, of one of these schemes and without a login in it."""
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    plain = text.isascii() and text.isprintable() and " " not in text
+    return plain and named and parts.scheme in schemes and "@" not in parts.netloc
 
 
 def check_endpoints(path: Path, file: File) -> None:

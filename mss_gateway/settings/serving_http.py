@@ -19,6 +19,7 @@ from mss_gateway.ops.http_options import (
     OAuth,
     Place,
 )
+from mss_gateway.relay.smarthost import is_loopback
 from mss_gateway.trust import dn
 from mss_gateway.trust.options import TrustOptions
 
@@ -85,7 +86,7 @@ def _plain(path: Path, file: File, at: Callable[[str], Path]) -> Iterator[Place]
             continue
         try:
             host, port = endpoint(text)
-            loopback = ipaddress.ip_address(host).is_loopback
+            loopback = is_loopback(host)
         except ValueError:
             loopback = False
         if not loopback or not 1 <= port <= 65535:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from mss_gateway.relay.smarthost import is_loopback
 
 from .explain import ConfigError
 from .schema import File
@@ -40,7 +41,7 @@ def telemetry_options(path: Path, file: File, at: Callable[[str], Path]) -> Tele
             f"{path}: telemetry.endpoint = {section.endpoint!r} is no address:"
             " write one such as https://collector.example:4318/v1/traces"
         )
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not (parts.hostname == "localhost" or is_loopback(parts.hostname)):
         raise ConfigError(
             f"{path}: telemetry.endpoint = {section.endpoint!r} leaves this machine in the clear: write https://"
         )
@@ -53,10 +54,3 @@ def telemetry_options(path: Path, file: File, at: Callable[[str], Path]) -> Tele
             " install mss-gateway[telemetry], or leave it empty"
         )
     return TelemetryOptions(section.endpoint, section.share, ca, section.timeout)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext, SSLError
-from urllib.parse import urlsplit
 
 from mss_gateway.identity.oidc_options import OidcOptions
 
-from .checks import check_pair
+from .checks import check_pair, is_address
 from .explain import ConfigError
 from .schema import File
 from .section_oidc import OidcSection
@@ -60,7 +59,7 @@ def _check_addresses(path: Path, oidc: OidcSection) -> None:
     for key in ("issuer", "document", "jwks_url", "introspection_url", "userinfo_url"):
         text = getattr(oidc, key)
         below_issuer = key == "document" and text.startswith("/") and text.isascii() and text.isprintable()
-        if not below_issuer and (text or key == "issuer") and not _is_https(text):
+        if not below_issuer and (text or key == "issuer") and not is_address(text, "https"):
             raise ConfigError(
                 f"{path}: oidc.{key} = {text!r}: write an address such as https://host/path, without a login in it"
             )
@@ -112,13 +111,3 @@ def _check_files(path: Path, oidc: OidcSection, at: Callable[[str], Path]) -> No
             if not at(name).is_file():
                 raise ConfigError(f"{path}: oidc.{key} = {name!r}: there is no such file: put it there")
         check_pair(path, "oidc.client", at(oidc.client_certificate), at(oidc.client_key))
-
-
-def _is_https(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    plain = text.isascii() and text.isprintable() and " " not in text
-    return plain and named and parts.scheme == "https" and "@" not in parts.netloc

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
 
 from mss_gateway.trust.options import TrustOptions
 
+from .checks import is_address
 from .explain import ConfigError
 from .schema import File
 
@@ -59,7 +59,7 @@ def _check_sources(path: Path, file: File) -> None:
             " addresses, or both"
         )
     for key, text, schemes in _addresses(file):
-        if not _is_address(text, schemes):
+        if not is_address(text, *schemes):
             kinds = " or ".join(f"{scheme}://" for scheme in schemes)
             raise ConfigError(
                 f"{path}: trust.{key} = {text!r}: write an address such as {kinds}host/path, without a login in it"
@@ -74,13 +74,3 @@ def _addresses(file: File) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield from (("crl_urls", url, ("http", "https")) for url in trust.crl_urls)
     if trust.ocsp_url:
         yield "ocsp_url", trust.ocsp_url, ("http",)
-
-
-def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
-    try:
-        parts: SplitResult = urlsplit(text)
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    plain = text.isascii() and text.isprintable() and " " not in text
-    return plain and named and parts.scheme in schemes and "@" not in parts.netloc

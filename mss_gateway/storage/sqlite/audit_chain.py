@@ -19,6 +19,8 @@ import orjson
 
 from mss_gateway.ports.store import StoreError
 
+from .durable import sync_folder
+
 Row = tuple[float, str, str, str | None, int | None, str, str]
 """A line as stored: at, event, transaction, Message-ID, box, actor, detail."""
 
@@ -114,11 +116,7 @@ def make_keys(path: Path) -> Keys:
 def keep_keys(path: Path) -> None:
     """Give made keys their name, durably; raises OSError."""
     _made(path).replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _made(path: Path) -> Path:

@@ -20,12 +20,13 @@ import apsw
 
 from mss_gateway.ports.keeping import KeepProblem
 
-from .backup_chunks import BACKUPS, ChunkStore, locked, read_key, sync_folder
+from .backup_chunks import BACKUPS, ChunkStore, locked, read_key
 from .backup_image import CHUNK as DATABASE_CHUNK
 from .backup_image import copy_pages
 from .backup_manifest import KeptFile, Manifest, manifest_id, manifest_paths, read_manifest, write_manifest
 from .backup_options import KeptPlace, Task
 from .backup_pace import Pace
+from .durable import sync_folder
 
 FILE_CHUNK = 4 * 1024 * 1024
 """Octets of a piece of a segment file."""

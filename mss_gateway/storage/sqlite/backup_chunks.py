@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mss_gateway.ports.keeping import KeepProblem
 
+from .durable import sync_folder
+
 CHUNKS, BACKUPS, LOCK = "chunks", "backups", "lock"
 """What lies in the folder of the backups."""
 
@@ -208,12 +210,3 @@ def write_all(fd: int, octets: bytes) -> None:
     view = memoryview(octets)
     while view:
         view = view[os.write(fd, view) :]
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -15,7 +15,8 @@ import orjson
 
 from mss_gateway.ports.keeping import KeepProblem
 
-from .backup_chunks import BACKUPS, BackupKey, sync_folder, write_all
+from .backup_chunks import BACKUPS, BackupKey, write_all
+from .durable import sync_folder
 
 FORMAT = 1
 """The shape of manifests; a larger number comes from a newer gateway."""

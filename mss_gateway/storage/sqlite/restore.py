@@ -16,8 +16,9 @@ import apsw
 from mss_gateway.ports.keeping import KeepProblem
 
 from .backup import Report
-from .backup_chunks import ChunkStore, read_key, sync_folder, write_all
+from .backup_chunks import ChunkStore, read_key, write_all
 from .backup_manifest import KeptFile, Manifest, choose
+from .durable import sync_folder
 from .migrate import migrate, migrations
 from .opening_marks import MARKER, refuse_incomplete
 from .restore_renew import renew

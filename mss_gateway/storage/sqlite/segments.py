@@ -16,6 +16,7 @@ import apsw
 from mss_gateway.ports.records import SpoolFile
 from mss_gateway.ports.sealing import Seal
 
+from .durable import sync_folder
 from .texts import is_all, pieces_of, sealed_pieces, size_of, stored_size
 
 OPEN_READERS = 32  # files kept open for reading
@@ -61,7 +62,7 @@ class Segments:
     def recover(self, db: apsw.Connection) -> None:
         """After any end: remove files that no live row names, cut tails that were never committed."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(self._folder.parent)
+        sync_folder(self._folder.parent)
         db.execute("DELETE FROM segments WHERE live <= 0")
         known = {
             self.path(segment): octets for segment, octets in db.execute("SELECT id, octets FROM segments")
@@ -157,7 +158,7 @@ class Segments:
             os.fdatasync(self._current_fd)
             self._dirty = False
         if self._folder_dirty:
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
             self._folder_dirty = False
 
     def doom(self, segment: int) -> None:
@@ -242,14 +243,6 @@ class Segments:
         for fd in self._readers.values():
             os.close(fd)
         self._readers.clear()
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _write_at(fd: int, data: bytes, at: int) -> None:
