@@ -248,10 +248,14 @@ def future(scene: Scene) -> bytes:
     return scene.world.pki.organisations.crl(this_update=datetime.now(UTC) + timedelta(days=1))
 
 
+def with_a_bad_signature(data: bytes) -> bytes:
+    """Its last bit turned: whatever the octet was, it is another one now."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 def tampered(scene: Scene) -> bytes:
     """One bit of the signature."""
-    data = der(scene.world.pki.organisations.crl())
-    return data[:-1] + bytes([data[-1] ^ 1])
+    return with_a_bad_signature(der(scene.world.pki.organisations.crl()))
 
 
 @pytest.mark.parametrize(
@@ -295,7 +299,7 @@ def test_a_spoiled_copy_is_fetched_again(scene: Scene) -> None:
     issued = scene.world.pki.organisations.issue(THEIRS)
     scene.open()
     for copy in (scene.world.folder / "state" / "crls").iterdir():
-        copy.write_bytes(copy.read_bytes()[:-1] + b"x")
+        copy.write_bytes(with_a_bad_signature(copy.read_bytes()))
     scene.publish(issued)
     assert reason_of(scene.open().identify(issued.der)) == "certificate-revoked"
     assert scene.publisher.asked.count(LEAVES) == 2
