@@ -15,12 +15,12 @@ from mss_gateway.ops.control import ask
 from tests.support.foreign import Daemon, listens
 
 from .messages import Target
-from .systems import base_port, remove
+from .systems import OneProcess, base_port, remove
 
 PASSWORD = "bench-exemple"  # of throw-away mailboxes on loopback
 
 
-class Clinic:
+class Clinic(OneProcess):
     """`mss-gateway serve` on the sample space of one gateway with both roles, some settings changed.
 
     `to_bal` and `to_patient` are the same load by submission from the same BAL, each to a mailbox of one person;
@@ -37,7 +37,7 @@ class Clinic:
         self.handout = Handout.read(done.stdout.splitlines()[-1])
         words = ["env", *(f"MSS_GATEWAY_{name.upper()}={value}" for name, value in settings.items())]
         words += [sys.executable, "-m", program, "serve", "--config", self.handout.config]
-        self._daemon = Daemon("mss-gateway", words, folder / "gateway.log")
+        super().__init__(Daemon("mss-gateway", words, folder / "gateway.log"))
 
     def start(self) -> Target:
         """Start, add the BALs of the bench, and return the load to a BAL."""
@@ -84,22 +84,6 @@ class Clinic:
         """From a BAL without the folder of exchanges to the patient."""
         address = f"sans.copie@{self._domain}"
         return replace(self.to_patient, sender=address, account=address, secret=PASSWORD)
-
-    def stop(self) -> None:
-        """Ask it to end."""
-        self._daemon.stop()
-
-    def kill(self) -> None:
-        """Kill it."""
-        self._daemon.kill()
-
-    def roots(self) -> list[int]:
-        """The one process that was started."""
-        return [self._daemon.pid]
-
-    def settled(self) -> bool:
-        """Always: what it has accepted is in the mailbox."""
-        return True
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from .senders import Places, Relay, Rival, Sender, World
 from .systems import remove
 
 ABOUT = (
-    "4 KB messages to one destination on 4 connections with mutual TLS 1.3, kept from message to message;"
+    "4 KB messages to one destination on 10 connections with mutual TLS 1.3, kept from message to message;"
     " drain: what was queued before; through: what comes in by SMTP on 8 connections meanwhile"
 )
 DRAIN, THROUGH = "drain", "through"

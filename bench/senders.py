@@ -38,7 +38,7 @@ from tests.support.foreign import (
 from .messages import Target
 from .systems import GATEWAY, base_port
 
-CONNECTIONS = 4
+CONNECTIONS = 10
 """Connections to one destination, for both systems: the default of the gateway's `connections_per_domain`."""
 PASSWORD = "bench-exemple"  # of a throw-away mailbox on loopback
 LEAD = 6.0

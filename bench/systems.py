@@ -118,7 +118,30 @@ class Rival:
         return False
 
 
-class Gateway:
+class OneProcess:
+    """A system that is one process with its children; what it has accepted is where it belongs."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._daemon.stop()
+
+    def kill(self) -> None:
+        """Kill it with its children."""
+        self._daemon.kill()
+
+    def roots(self) -> list[int]:
+        """The one process that was started."""
+        return [self._daemon.pid]
+
+    def settled(self) -> bool:
+        """Always: what it has accepted is in the mailbox."""
+        return True
+
+
+class Gateway(OneProcess):
     """`mss-gateway dev`: the sample space with every rule active, on its own state folder."""
 
     name = "mss-gateway"
@@ -137,7 +160,7 @@ class Gateway:
             "--base-port",
             str(base_port()),
         ]
-        self._daemon = Daemon("mss-gateway", command, self._log)
+        super().__init__(Daemon("mss-gateway", command, self._log))
         self._said = 0
 
     def start(self) -> Target:
@@ -167,22 +190,6 @@ class Gateway:
         assert handout is not None
         return int(handout["ports"]["submissions"])
 
-    def stop(self) -> None:
-        """Ask it to end."""
-        self._daemon.stop()
-
-    def kill(self) -> None:
-        """Kill it with its children."""
-        self._daemon.kill()
-
-    def roots(self) -> list[int]:
-        """The one process that was started."""
-        return [self._daemon.pid]
-
-    def settled(self) -> bool:
-        """Always: what it has accepted is in the mailbox."""
-        return True
-
     def _handout(self) -> dict[str, Any] | None:
         if not self._log.exists():
             return None
@@ -195,7 +202,7 @@ class Gateway:
         return None
 
 
-class Sink:
+class Sink(OneProcess):
     """The null server: only what the load generator itself can do is measured against it."""
 
     name = "null sink"
@@ -204,7 +211,7 @@ class Sink:
         tls, cert, key, _ = pki(folder / "pki")
         (port,) = free_ports(1)
         command = [sys.executable, "-m", "bench.sink", str(port), str(tls.cert), str(tls.key), str(tls.ca)]
-        self._daemon = Daemon("sink", [*command, str(CONNECTIONS)], folder / "sink.log")
+        super().__init__(Daemon("sink", [*command, str(CONNECTIONS)], folder / "sink.log"))
         address = "service@operateur.example"
         self._target = Target(port, 0, tls.ca, cert, key, address, address, "", "")
 
@@ -212,22 +219,6 @@ class Sink:
         """Start the workers."""
         self._daemon.start(lambda: listens(self._target.smtp_port))
         return self._target
-
-    def stop(self) -> None:
-        """End the workers."""
-        self._daemon.stop()
-
-    def kill(self) -> None:
-        """As `stop`."""
-        self._daemon.kill()
-
-    def roots(self) -> list[int]:
-        """The listener; its workers descend from it."""
-        return [self._daemon.pid]
-
-    def settled(self) -> bool:
-        """Always: nothing is kept."""
-        return True
 
 
 def base_port() -> int:

@@ -178,7 +178,8 @@ def _signals(
         supervision.ready()
 
     def reload() -> None:
-        group.create_task(read_again())
+        if not stop.is_set():  # afterwards nobody waits for a task any more
+            group.create_task(read_again())
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mss_gateway.identity.passwords import Passwords
+from mss_gateway.observe.durable import make_private, sync
 from mss_gateway.observe.figures import Figures
 from mss_gateway.observe.log import Log
 from mss_gateway.ports.store import StoreError
@@ -71,12 +72,9 @@ def secret_key(path: Path) -> bytes:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = path.with_suffix(".new")
         made.unlink(missing_ok=True)
-        fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(os.urandom(KEY_SIZE))
-            file.flush()
-            os.fsync(file.fileno())
+        make_private(made, os.urandom(KEY_SIZE))
         made.replace(path)
+        sync(path.parent)
     key = path.read_bytes()
     if len(key) != KEY_SIZE:
         raise StoreError(

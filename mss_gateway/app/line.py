@@ -17,6 +17,7 @@ from mss_gateway.pipeline.auditing import Auditing
 from mss_gateway.pipeline.closing import Closer
 from mss_gateway.pipeline.forgetting import Forgetting
 from mss_gateway.pipeline.gather import Gather
+from mss_gateway.pipeline.housekeeping import Housekeeping
 from mss_gateway.pipeline.intake import Clock, Intake, IntakeOptions
 from mss_gateway.pipeline.letters import local_offset
 from mss_gateway.pipeline.login import Login
@@ -36,6 +37,8 @@ from .keeping import Keeping, build_keeping
 
 if TYPE_CHECKING:
     from mss_gateway.identity.oidc import OidcBook
+
+DAY = 86400.0
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 """Background work: runs until it is cancelled."""
@@ -105,6 +108,8 @@ def build_line(ground: Ground) -> Line:
     background.append(auditing.run)
     # With nothing kept from now on, too: what an earlier setting kept ends like the rest.
     background.append(Forgetting(store, settings.store.keep_deleted, log).run)
+    keep = settings.file.keep
+    background.append(Housekeeping(store, keep.expunged_days * DAY, keep.compact_below, log).run)
     if tokens is not None:
         background.append(tokens.run)
     keeping = build_keeping(settings, store, log)

@@ -7,11 +7,30 @@ import asyncio.sslproto
 import contextlib
 import ctypes
 import gc
+import resource
+import signal
 from collections.abc import Callable
 from typing import Any
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
 ASYNCIO_TLS_BUFFER = 32 * 1024  # octets; asyncio's own 256 KiB for each connection is too dear for IMAP IDLE
+
+FILES = 65_536
+"""Open files that a gateway asks for; every connection is one, and the usual limit of a shell is 1,024."""
+
+
+def settle_process() -> None:
+    """Before anything is opened: room for the connections of every door, and no end by a reload that comes early.
+
+    Strangers who hold connections open must not take the files from the store.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    with contextlib.suppress(ValueError):  # not the main thread: the signals are somebody else's
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """The entry point of `mss-gateway`."""
-    from .root import app
+    import sys
 
-    app()
+    from .root import app
+    from .usage import narrowed
+
+    narrowed(app, sys.argv[1:])()

@@ -39,9 +39,8 @@ def verify(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> None:
 
 def _show(result: Mapping[str, Any]) -> None:
     out = console()
-    seen = (
-        f"{result['lines']} lines up to {result['last_line']}, {result['seals']} seals, {result['seconds']} s"
-    )
+    seals = f"{result['seals']} {'seal' if result['seals'] == 1 else 'seals'}"
+    seen = f"{result['lines']} lines up to {result['last_line']}, {seals}, {result['seconds']} s"
     if result["good"]:
         out.print(f"[bold green]✓[/] the trace is whole: {seen}")
         return

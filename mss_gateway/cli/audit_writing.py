@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
+from .output import unobeyed
+
 BOM = "\ufeff"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -34,7 +36,7 @@ def write(file: TextIO, form: str, lines: Iterable[Mapping[str, Any]], *, bom: b
     if form == "json":
         count = 0
         for line in lines:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(unobeyed(json.dumps(line, ensure_ascii=False)) + "\n")
             count += 1
         return count
     from mss_gateway.ops.audit_rows import COLUMNS

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import os
 import sys
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .output import CONFIG_ERROR, fail, show_json
+from .output import CONFIG_ERROR, fail, show_json, why
 
 if TYPE_CHECKING:
     from mss_gateway.settings import Settings
@@ -41,30 +43,82 @@ def settings_of(config: Path, *, as_json: bool = False) -> Settings:
         fail(str(error), CONFIG_ERROR, reason="config", as_json=as_json)
 
 
-def call(config: Path, operation: str, arguments: Mapping[str, Any], *, as_json: bool) -> dict[str, Any]:
-    """Carry out an operation and return its result; with `as_json` the result has been printed already.
+def call(
+    config: Path, operation: str, arguments: Mapping[str, Any], *, as_json: bool, silent: bool = False
+) -> dict[str, Any]:
+    """Carry out an operation and return its result; with `as_json`, unless `silent`, it has been printed already.
 
     A refusal ends the command with its exit code.
     """
     from mss_gateway.ops.control import ask
-    from mss_gateway.ops.operation import UNAVAILABLE, OperationRefused
-    from mss_gateway.ports.store import StoreError
-    from mss_gateway.trust.refusals import TrustProblem
 
-    settings = settings_of(config, as_json=as_json)
     full = {"actor": actor(), **{name: value for name, value in arguments.items() if value not in (None, [])}}
-    try:
+    control = running_control(config, os.environ)
+    with refusals(as_json, full):
         try:
-            result = ask(settings.control, operation, full)
+            if control is None:
+                raise ConnectionError
+            result = ask(control, operation, full)
         except ConnectionError:
-            result = asyncio.run(_in_process(settings, operation, full))
-    except OperationRefused as refused:
-        fail(refused.sentence, refused.exit_code, reason=refused.reason, as_json=as_json)
-    except (StoreError, TrustProblem, OSError) as error:
-        fail(str(error), UNAVAILABLE, reason="unavailable", as_json=as_json)
-    if as_json:
+            result = _without_haste(settings_of(config, as_json=as_json), operation, full)
+    if as_json and not silent:
         show_json(result)
     return result
+
+
+@contextlib.contextmanager
+def refusals(as_json: bool, arguments: object = None) -> Iterator[None]:
+    """A refusal, of an operation or of the system, as one sentence that ends the command with its exit code."""
+    from mss_gateway.ops.control import foreign_text
+    from mss_gateway.ops.operation import UNAVAILABLE, OperationRefused
+
+    try:
+        yield
+    except OperationRefused as refused:
+        fail(refused.sentence, refused.exit_code, reason=refused.reason, as_json=as_json)
+    except UnicodeEncodeError as error:
+        text = foreign_text(error, arguments)
+        if text is None:
+            raise
+        fail(text.sentence, text.exit_code, reason=text.reason, as_json=as_json)
+    except OSError as error:
+        fail(why(error), UNAVAILABLE, reason="unavailable", as_json=as_json)
+    except Exception as error:
+        # Named only now: they are slow to load, and most commands meet neither.
+        from mss_gateway.ports.store import StoreError
+        from mss_gateway.trust.refusals import TrustProblem
+
+        if not isinstance(error, StoreError | TrustProblem):
+            raise
+        fail(str(error), UNAVAILABLE, reason="unavailable", as_json=as_json)
+
+
+def running_control(config: Path, environment: Mapping[str, str]) -> Path | None:
+    """The control socket, when it is there, without the second that reading all settings may take.
+
+    The rest of the file is the business of the gateway that runs with it; when none does, all of it is read.
+    """
+    try:
+        with config.open("rb") as opened:
+            data = tomllib.load(opened)
+        given = {name.lower(): value for name, value in environment.items()}
+        state = given.get("mss_gateway_gateway_state", data["gateway"].get("state", "state"))
+        socket = given.get("mss_gateway_control_socket", data.get("control", {}).get("socket", ""))
+        folder = config.resolve().parent
+        path = folder / Path(socket or Path(state) / "control.sock").expanduser()
+        return path if path.is_socket() else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError):
+        return None
+
+
+def _without_haste(settings: Settings, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """With the whole configuration: a gateway that has been started meanwhile, or else none."""
+    from mss_gateway.ops.control import ask
+
+    try:
+        return ask(settings.control, operation, arguments)
+    except ConnectionError:
+        return asyncio.run(_in_process(settings, operation, arguments))
 
 
 _WHOLE_LINE = frozenset({"explain", "channel.close", "queue.cancel", "doctor", "directory.compare"})

@@ -62,4 +62,6 @@ def tour(
     """
     from mss_gateway.dev.running import run_tour
 
-    raise typer.Exit(run_tour(state, base_port, stay=not once, one=one))
+    from .inside import in_this_process
+
+    raise typer.Exit(run_tour(state, base_port, in_this_process, stay=not once, one=one))

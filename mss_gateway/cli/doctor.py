@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
+from mss_gateway.rules.ins import mask_text
+
 from .call import DEFAULT_CONFIG, AsJson, Config, call
-from .output import console, visible
+from .output import console, show_json, visible
 from .timeline import MARKS, NARROWEST, wrapped
 
 UNHEALTHY = 1
@@ -33,10 +36,29 @@ def doctor(
 
     Example: mss-gateway doctor --json
     """
-    result = call(config, "doctor", {"quick": quick}, as_json=json)
-    if not json:
+    result = _with_configuration(call(config, "doctor", {"quick": quick}, as_json=json, silent=True), config)
+    if json:
+        show_json(result)
+    else:
         _show(result["checks"])
     raise typer.Exit(0 if result["healthy"] else UNHEALTHY)
+
+
+def _with_configuration(examined: dict[str, Any], config: Path) -> dict[str, Any]:
+    """What is wrong with the file now: a gateway that runs has read it long ago, and does not start with it again."""
+    from mss_gateway.settings import ConfigError, load
+
+    try:
+        load(config)
+    except ConfigError as error:
+        check = {
+            "name": "configuration",
+            "verdict": "bad",
+            "evidence": mask_text(str(error)),
+            "next_step": "correct it before the next start; the running gateway goes on with what it has read",
+        }
+        return {**examined, "healthy": False, "checks": [check, *examined["checks"]]}
+    return examined
 
 
 def _show(checks: list[dict[str, str]]) -> None:

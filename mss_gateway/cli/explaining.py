@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import base64
+import os
+from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
-from .output import cell, console, field
+from .call import running_control
+from .output import cell, console, fail, field
+
+
+def brought(config: Path, message: bytes, *, as_json: bool) -> dict[str, str]:
+    """The message as an argument; a large one goes to the running gateway in pieces before."""
+    from mss_gateway.ops.control import ask
+    from mss_gateway.ops.explain import PIECE
+    from mss_gateway.ops.operation import OperationRefused
+
+    control = running_control(config, os.environ) if len(message) > PIECE else None
+    if control is None:
+        return {"message": base64.b64encode(message).decode()}
+    upload = ""
+    try:
+        for start in range(0, len(message), PIECE):
+            piece = base64.b64encode(message[start : start + PIECE]).decode()
+            upload = ask(control, "explain.piece", {"upload": upload, "message": piece})["upload"]
+    except OperationRefused as refused:
+        fail(refused.sentence, refused.exit_code, reason=refused.reason, as_json=as_json)
+    except ConnectionError:  # none is running: in this process nothing limits it
+        return {"message": base64.b64encode(message).decode()}
+    return {"upload": upload}
 
 
 def show(result: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from mss_gateway.ops.tabular import BadTable, Columns, Line, rows
 from mss_gateway.rules.ins import mask_text
 
 from .call import actor, settings_of
-from .output import console, fail, show_json, visible
+from .output import console, fail, show_json, visible, why
 
 SOME_REFUSED = 7
 """Exit code of an import that left lines out; the good ones are kept."""
@@ -183,7 +183,7 @@ def asking(config: Path, *, as_json: bool) -> Iterator[Ask]:
         sentence = "The gateway has stopped meanwhile: run it again, what is there already stays"
         fail(sentence, UNAVAILABLE, reason="unavailable", as_json=as_json)
     except (StoreError, OSError) as error:
-        fail(str(error), UNAVAILABLE, reason="unavailable", as_json=as_json)
+        fail(why(error), UNAVAILABLE, reason="unavailable", as_json=as_json)
 
 
 async def _run(operation: Callable[[Mapping[str, Any]], Any], arguments: Mapping[str, Any]) -> Answer:

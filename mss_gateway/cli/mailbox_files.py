@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from mss_gateway.observe.durable import sync
+
 INBOX = "INBOX"
 _LETTERS = {"\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T"}
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
@@ -79,11 +81,7 @@ class MaildirFolder:
 
     def close(self) -> None:
         """The names are on the disk too."""
-        handle = os.open(self._folder / "cur", os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(self._folder / "cur")
 
 
 class MboxFile:

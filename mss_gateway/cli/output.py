@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from textwrap import wrap
@@ -17,6 +19,16 @@ from mss_gateway.rules.ins import mask_text
 
 _SPACES = "\u00a0\u202f"  # what French texts put before a colon; a terminal obeys neither
 
+_OBEYED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_AS_USER = ": run the command as the gateway's user, and give it what belongs to another one (`chown`)"
+_REMEDIES = {
+    errno.EACCES: _AS_USER,
+    errno.EPERM: _AS_USER,
+    errno.ENOSPC: ": make room on the disk",
+    errno.EDQUOT: ": make room on the disk",
+    errno.EMFILE: ": raise the limit of open files (`ulimit -n`, LimitNOFILE)",
+}
+
 CONFIG_ERROR = 1
 """Exit code for a configuration that cannot be used; the others stand in `ops.operation`."""
 
@@ -25,16 +37,33 @@ def fail(sentence: str, exit_code: int, *, reason: str = "", as_json: bool = Fal
     """Say why not, and end with the exit code; what was typed may hold an INS, in a path as well (INS-7)."""
     sentence = mask_text(sentence)
     if as_json:
-        typer.echo(json.dumps({"error": sentence, "reason": reason, "exit": exit_code}, ensure_ascii=False))
+        told = {"error": sentence, "reason": reason, "exit": exit_code}
+        typer.echo(unobeyed(json.dumps(told, ensure_ascii=False)))
     else:
         out = Console(emoji=False, stderr=True, highlight=False, soft_wrap=True)
         out.print(f"[bold red]✗[/] {escape(visible(sentence))}")
     raise typer.Exit(exit_code)
 
 
+def why(error: BaseException) -> str:
+    """What the operating system or a room says no with, as a sentence; for rights and room with what to do."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    place = f"{error.filename}: " if error.filename is not None else ""
+    remedy = _REMEDIES.get(error.errno or 0, "")
+    return f"{place}{error.strerror[0].lower()}{error.strerror[1:]}{remedy}"
+
+
 def show_json(value: object) -> None:
     """One JSON document on standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(unobeyed(json.dumps(value, ensure_ascii=False, indent=2)))
+
+
+def unobeyed(document: str) -> str:
+    """JSON in which what a terminal would obey is escaped; control characters of ASCII are already."""
+    if document.isascii() and "\x7f" not in document:
+        return document
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def console() -> Console:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .call import DEFAULT_CONFIG, AsJson, Config, call
-from .output import console, fail, record, show_json
+from .output import console, fail, record, show_json, unobeyed
 
 if TYPE_CHECKING:
     from .queue_pages import Page
@@ -86,6 +86,8 @@ def _one_document(found: Iterator[Page]) -> None:
     out = getattr(sys.stdout, "buffer", None)
 
     def write(octets: bytes) -> None:
+        if not octets.isascii() or b"\x7f" in octets:  # a page has a thousand rows: most are not looked at
+            octets = unobeyed(octets.decode()).encode()
         if out is None:
             typer.echo(octets.decode(), nl=False)
         else:
@@ -148,70 +150,53 @@ def _rows(count: int) -> str:
     return f"{count} {'row' if count == 1 else 'rows'}"
 
 
-@app.command()
-def retry(
-    ids: Ids = None,
-    domain: Domain = None,
-    sender: Sender = None,
-    recipient: Recipient = None,
-    message: Message = None,
-    state: State = None,
-    everything: Everything = False,
-    reason: Reason = "",
-    config: Config = DEFAULT_CONFIG,
-    json: AsJson = False,
-) -> None:
+def _changing(name: str, done: str, words: str) -> None:
+    """A command that changes the rows that are named or chosen; `words` are its help."""
+
+    def change(
+        ids: Ids = None,
+        domain: Domain = None,
+        sender: Sender = None,
+        recipient: Recipient = None,
+        message: Message = None,
+        state: State = None,
+        everything: Everything = False,
+        reason: Reason = "",
+        config: Config = DEFAULT_CONFIG,
+        json: AsJson = False,
+    ) -> None:
+        chosen = _selection(ids, domain, sender, recipient, message, state)
+        chosen |= {"everything": everything, "reason": reason}
+        _change(f"queue.{name}", chosen, config, json, done)
+
+    change.__doc__ = words
+    app.command(name)(change)
+
+
+_changing(
+    "retry",
+    "will be tried now",
     """Try now what waits for later, and ask silent domains again.
 
     Example: mss-gateway queue retry --domain hopital.mssante.fr
-    """
-    chosen = _selection(ids, domain, sender, recipient, message, state)
-    chosen |= {"everything": everything, "reason": reason}
-    _change("queue.retry", chosen, config, json, "will be tried now")
-
-
-@app.command()
-def hold(
-    ids: Ids = None,
-    domain: Domain = None,
-    sender: Sender = None,
-    recipient: Recipient = None,
-    message: Message = None,
-    state: State = None,
-    everything: Everything = False,
-    reason: Reason = "",
-    config: Config = DEFAULT_CONFIG,
-    json: AsJson = False,
-) -> None:
+    """,
+)
+_changing(
+    "hold",
+    "held",
     """Keep rows back until they are released; one under way is held when its attempt has not succeeded.
 
     Example: mss-gateway queue hold --sender logiciel@clinique.mssante.fr --reason "loop suspected"
-    """
-    chosen = _selection(ids, domain, sender, recipient, message, state)
-    chosen |= {"everything": everything, "reason": reason}
-    _change("queue.hold", chosen, config, json, "held")
-
-
-@app.command()
-def release(
-    ids: Ids = None,
-    domain: Domain = None,
-    sender: Sender = None,
-    recipient: Recipient = None,
-    message: Message = None,
-    state: State = None,
-    everything: Everything = False,
-    reason: Reason = "",
-    config: Config = DEFAULT_CONFIG,
-    json: AsJson = False,
-) -> None:
+    """,
+)
+_changing(
+    "release",
+    "released",
     """Let held rows go.
 
     Example: mss-gateway queue release --all
-    """
-    chosen = _selection(ids, domain, sender, recipient, message, state)
-    chosen |= {"everything": everything, "reason": reason}
-    _change("queue.release", chosen, config, json, "released")
+    """,
+)
 
 
 @app.command()

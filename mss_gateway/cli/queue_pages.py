@@ -6,16 +6,14 @@ import asyncio
 import contextlib
 import os
 import re
-import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from .call import actor, settings_of
-from .output import fail
+from .call import actor, refusals, running_control, settings_of
 
 if TYPE_CHECKING:
     from mss_gateway.ops.control import Question
@@ -55,8 +53,8 @@ def pages(config: Path, chosen: dict[str, Any], limit: int | None, *, as_json: b
 
     Each page is one moment: a row that leaves or comes between two pages is missing or there.
     """
-    with _refusals(as_json):
-        control = _running(config, os.environ)
+    with refusals(as_json, chosen):
+        control = running_control(config, os.environ)
         found = _asked(control, chosen, limit) if control is not None else iter(())
         first = _first(found)
         if first is None:
@@ -67,7 +65,7 @@ def pages(config: Path, chosen: dict[str, Any], limit: int | None, *, as_json: b
             found = iter(asyncio.run(_read(settings, chosen, limit)))
             first = next(found)
     yield first
-    with _refusals(False):  # a document has been begun: what is wrong now is said beside it
+    with refusals(False):  # a document has been begun: what is wrong now is said beside it
         yield from found
 
 
@@ -76,24 +74,6 @@ def _first(found: Iterator[Page]) -> Page | None:
     try:
         return next(found, None)
     except ConnectionError:
-        return None
-
-
-def _running(config: Path, environment: Mapping[str, str]) -> Path | None:
-    """The control socket, when it is there, without the second that reading all settings may take.
-
-    The rest of the file is the business of the gateway that runs with it; when none does, all of it is read.
-    """
-    try:
-        with config.open("rb") as opened:
-            data = tomllib.load(opened)
-        given = {name.lower(): value for name, value in environment.items()}
-        state = given.get("mss_gateway_gateway_state", data["gateway"].get("state", "state"))
-        socket = given.get("mss_gateway_control_socket", data.get("control", {}).get("socket", ""))
-        folder = config.resolve().parent
-        path = folder / Path(socket or Path(state) / "control.sock").expanduser()
-        return path if path.is_socket() else None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError):
         return None
 
 
@@ -172,7 +152,7 @@ def changed(config: Path, operation: str, chosen: dict[str, Any], *, as_json: bo
         return total
 
     settings = settings_of(config, as_json=as_json)
-    with _refusals(as_json):
+    with refusals(as_json, chosen):
         return asyncio.run(_with_asking(settings, carry_out, whole_line=operation == "queue.cancel"))
 
 
@@ -203,24 +183,3 @@ async def _in_process(settings: Settings, whole_line: bool) -> AsyncIterator[dic
     else:
         async with operations(settings) as table:
             yield table
-
-
-@contextlib.contextmanager
-def _refusals(as_json: bool) -> Iterator[None]:
-    """A refusal as one sentence with its exit code."""
-    from mss_gateway.ops.operation import UNAVAILABLE, OperationRefused
-
-    try:
-        yield
-    except OperationRefused as refused:
-        fail(refused.sentence, refused.exit_code, reason=refused.reason, as_json=as_json)
-    except OSError as error:
-        fail(str(error), UNAVAILABLE, reason="unavailable", as_json=as_json)
-    except Exception as error:
-        # Named only now: they are slow to load, and most commands meet neither.
-        from mss_gateway.ports.store import StoreError
-        from mss_gateway.trust.refusals import TrustProblem
-
-        if not isinstance(error, StoreError | TrustProblem):
-            raise
-        fail(str(error), UNAVAILABLE, reason="unavailable", as_json=as_json)

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from .call import settings_of
-from .output import console, fail, visible
+from .output import console, fail, unobeyed, visible
 from .timeline import NARROWEST, wrapped
 
 if TYPE_CHECKING:
@@ -57,10 +57,9 @@ def _looks(
             now = ask(settings.control, "queue.stats", {})
         except (ConnectionError, OperationRefused, OSError) as error:
             if before is None:
-                sentence = (
-                    error.sentence if isinstance(error, OperationRefused) else "No gateway is running here"
-                )
-                fail(sentence, UNAVAILABLE, reason="not-running", as_json=as_json)
+                if isinstance(error, OperationRefused):
+                    fail(error.sentence, error.exit_code, reason=error.reason, as_json=as_json)
+                fail("No gateway is running here", UNAVAILABLE, reason="not-running", as_json=as_json)
             if not as_json:
                 console().print("The gateway has stopped.")
             return
@@ -75,7 +74,7 @@ def _documents(looks: Iterator[tuple[dict[str, Any], dict[str, Any] | None]]) ->
     import orjson
 
     for now, before in looks:
-        typer.echo(orjson.dumps(now | {"rates": rates(now, before)}).decode())
+        typer.echo(unobeyed(orjson.dumps(now | {"rates": rates(now, before)}).decode()))
 
 
 def _live(looks: Iterator[tuple[dict[str, Any], dict[str, Any] | None]]) -> None:

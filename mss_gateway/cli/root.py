@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +37,7 @@ from . import status as telling_status
 from . import verify as verifying
 from .call import DEFAULT_CONFIG, AsJson, Config, call, settings_of
 from .output import console, fail, show_json
-from .usage import MaskedGroup
+from .usage import MaskedGroup, name_of
 
 EPILOG = (
     "Exit codes: 0 done · 1 the configuration cannot be used, or what was looked at is not well (`COMMAND --help` says "
@@ -227,19 +226,19 @@ def explain(
 
     Example: mss-gateway explain report.eml --from automate@… --to 2850377284173…@patient.mssante.fr
     """
+    from .explaining import brought, show
+
     data = message.read_bytes()
     if b"\r\n" not in data:
         data = data.replace(b"\n", b"\r\n")
-    arguments = {"message": base64.b64encode(data).decode(), "from": from_, "to": to}
+    arguments = {**brought(config, data, as_json=json), "from": from_, "to": to}
     result = call(config, "explain", arguments, as_json=json)
     if not json:
-        from .explaining import show
-
         show(result)
     raise typer.Exit(0 if result["accepted"] else 1)
 
 
 for _one in app.registered_commands:
-    _one.rich_help_panel = _PANEL_OF.get(_one.name or str(getattr(_one.callback, "__name__", "")))
+    _one.rich_help_panel = _PANEL_OF.get(name_of(_one))
 for _group in app.registered_groups:
     _group.rich_help_panel = _PANEL_OF.get(_group.name or "")

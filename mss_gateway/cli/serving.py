@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .output import fail
+from .output import fail, why
 
 if TYPE_CHECKING:
     from mss_gateway.app.gateway import Running
@@ -18,22 +18,23 @@ UNAVAILABLE = 6
 def serve_settings(settings: Settings, ready: Callable[[Running], None] | None = None) -> None:
     """Run until stopped; a port in use, a locked store or a bad certificate end with one sentence."""
     from mss_gateway.app.gateway import run
-    from mss_gateway.app.loop import loop_factory
+    from mss_gateway.app.loop import loop_factory, settle_process
     from mss_gateway.observe.redact import where
     from mss_gateway.ports.store import StoreError
     from mss_gateway.trust.refusals import TrustProblem
 
+    settle_process()
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(run(settings, ready))
     except (StoreError, TrustProblem, OSError) as error:
-        fail(str(error), UNAVAILABLE)
+        fail(why(error), UNAVAILABLE)
     except ExceptionGroup as group:
         first = first_of(group)
         if not isinstance(first, OSError | StoreError | TrustProblem):
             # A traceback would print the exception's text, which may hold anything (AUD-5).
             fail(f"A fault of the gateway: {type(first).__name__} at {where(first)}", UNAVAILABLE)
-        fail(str(first), UNAVAILABLE)
+        fail(why(first), UNAVAILABLE)
     except Exception as error:
         fail(f"A fault of the gateway: {type(error).__name__} at {where(error)}", UNAVAILABLE)
 

@@ -63,7 +63,9 @@ def _lines(facts: dict[str, Any]) -> Iterator[Text]:
     yield _row("disque", room, disk["verdict"])
     for one in facts["refusals"]:
         ago = span(max(0.0, facts["at"] - one["last_at"]))
-        yield _row("refus", f"{one['count']} × {one['meaning'] or one['reason']}, il y a {ago}")
+        yield _row(
+            "refus", f"{one['count']} × {one['name']} : {one['meaning'] or one['reason']}, il y a {ago}"
+        )
         yield Text(f"{'':18}→ {visible(one['remedy'])}", "dim")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
+from typer import Typer
 from typer.core import TyperGroup
+from typer.models import CommandInfo
 
 from mss_gateway.rules.ins import mask_text
 
@@ -23,6 +26,23 @@ class MaskedGroup(TyperGroup):
         """Parse and run the command that was named."""
         with _masked():
             return super().invoke(ctx)
+
+
+def narrowed(app: Typer, words: Sequence[str]) -> Typer:
+    """Of an application only what is named first, if it is: typer builds all that is there, at each start."""
+    named = words[0] if words else ""
+    groups = [one for one in app.registered_groups if one.name == named]
+    commands = [one for one in app.registered_commands if name_of(one) == named]
+    if not groups and not commands:
+        return app
+    part = copy(app)
+    part.registered_groups, part.registered_commands = groups, commands
+    return part
+
+
+def name_of(command: CommandInfo) -> str:
+    """What a command is called by."""
+    return command.name or str(getattr(command.callback, "__name__", ""))
 
 
 @contextmanager

@@ -166,6 +166,7 @@ class Authority:
         self.issued = issued
         self.parent = parent
         self._crl_number = 0
+        self._crl_at: datetime | None = None
 
     @classmethod
     def root(cls, name: x509.Name, *, key: str = "ec", now: datetime | None = None) -> Authority:
@@ -251,11 +252,11 @@ class Authority:
     ) -> bytes:
         """A CRL in PEM with these certificates or serial numbers; each one is newer than the one before.
 
-        Valid from an hour ago (plus one second a call) to seven days from now unless said otherwise.
+        Valid from an hour ago, or from a second after the one before, to seven days from now unless said otherwise.
         """
         self._crl_number += 1
         now = datetime.now(UTC)
-        start = this_update or now - timedelta(hours=1) + timedelta(seconds=self._crl_number)
+        start = this_update or self._next_crl(now)
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.certificate.subject)
@@ -272,6 +273,14 @@ class Authority:
             builder = builder.add_revoked_certificate(line.build())
         signed = builder.sign(self.issued.key, hashes.SHA256())
         return signed.public_bytes(serialization.Encoding.PEM)
+
+    def _next_crl(self, now: datetime) -> datetime:
+        """Whole seconds tell two of them apart; however many are made, those of an hour are none of the future."""
+        found = now - timedelta(hours=1)
+        if self._crl_at is not None:
+            found = max(found, self._crl_at + timedelta(seconds=1))
+        self._crl_at = found
+        return found
 
     def stale_crl(self, revoked: Iterable[Issued | Authority | int] = (), *, hours: float = 1.0) -> bytes:
         """A CRL whose nextUpdate passed `hours` ago."""

@@ -19,6 +19,7 @@ from .operators import running as three_run
 from .provider_names import ENDPOINTS
 from .sample import HANDOUT, PreparationFailed, prepared
 from .steps import STEPS
+from .tour import Commands
 from .tour import run as walk
 
 if TYPE_CHECKING:
@@ -117,15 +118,16 @@ def _accounts(handout: Handout, out: Console) -> None:
         out.print(f"       login {escape(account.login)}   password {escape(account.password)}")
 
 
-def run_tour(state: Path, base_port: int, *, stay: bool, one: bool = False) -> int:
+def run_tour(state: Path, base_port: int, commands: Commands, *, stay: bool, one: bool = False) -> int:
     """Walk through the tour against the sample space, started for it unless it runs already; returns its status."""
     out = Console(emoji=False, highlight=False, soft_wrap=True)
     running = _running(state)
     if running is not None:
-        return walk(running, STEPS, out)
+        return walk(running, STEPS, out, commands)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _tour_of_one(state, base_port, stay, out) if one else _tour(state, base_port, stay, out)
+        tour = _tour_of_one if one else _tour
+        return tour(state, base_port, stay, out, commands)
     except KeyboardInterrupt:
         return 0
     except PreparationFailed as failed:
@@ -133,16 +135,16 @@ def run_tour(state: Path, base_port: int, *, stay: bool, one: bool = False) -> i
         return 1
 
 
-def _tour(state: Path, base_port: int, stay: bool, out: Console) -> int:
+def _tour(state: Path, base_port: int, stay: bool, out: Console, commands: Commands) -> int:
     with Operators(state, base_port) as operators:
-        status = walk(operators.handout, STEPS, out)
+        status = walk(operators.handout, STEPS, out, commands)
         if stay and status == 0:
             instructions(operators.handout, out)
             operators.watch()
         return status
 
 
-def _tour_of_one(state: Path, base_port: int, stay: bool, out: Console) -> int:
+def _tour_of_one(state: Path, base_port: int, stay: bool, out: Console, commands: Commands) -> int:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mss_gateway", "dev", "--one", "--json"]
     command += ["--state", str(state), "--base-port", str(base_port)]
@@ -155,7 +157,7 @@ def _tour_of_one(state: Path, base_port: int, stay: bool, out: Console) -> int:
             last = _tail(state / "gateway.log")
             raise PreparationFailed(f"the gateway did not start; {state / 'gateway.log'} says why: {last}")
         handout = Handout.read(line)
-        status = walk(handout, STEPS, out)
+        status = walk(handout, STEPS, out, commands)
         if stay and status == 0:
             instructions(handout, out)
             return gateway.wait()

@@ -42,7 +42,13 @@ def cancelled(stage: Stage) -> str:
     """QUE-3, RCP-1: who wrote the message is told that it was withdrawn."""
     message = stage.messages["q-waits"]
     words = ("--message", str(message["Message-ID"]), "--reason", "adresse abandonnée", "--yes", "--json")
-    told = json.loads(stage.command(stage.handout, "queue", "cancel", *words))
+    told: dict[str, Any] = {}
+
+    def withdrawn() -> bool:  # not while it is under way: what was released is being tried
+        told.update(json.loads(stage.command(stage.handout, "queue", "cancel", *words)))
+        return bool(told["rows"])
+
+    eventually(withdrawn, f"the message was not withdrawn: {told}")
     report = stage.found(stage.professional, message, by="In-Reply-To").message
     fields = wire.report_fields(report)
     expect(fields.get("action") == "failed", f"the report says {fields.get('action')!r}")

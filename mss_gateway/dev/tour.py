@@ -27,11 +27,28 @@ class TourFailed(Exception):
     """A step did not show what it promised."""
 
 
+Commands = Callable[[Sequence[str]], tuple[int, str]]
+"""Carries out a command of `mss-gateway`: exit status, and all that it said."""
+
+
+def in_processes(words: Sequence[str]) -> tuple[int, str]:
+    """Each command in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mss_gateway", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
 @dataclass(slots=True)
 class Stage:
-    """What steps share: the sample space, and the messages made so far by name."""
+    """What steps share: the sample space, how commands are typed, and the messages made so far by name."""
 
     handout: Handout
+    commands: Commands = in_processes
     messages: dict[str, EmailMessage] = field(default_factory=dict)
     started: float = field(default_factory=time.time)  # epoch seconds
 
@@ -108,17 +125,8 @@ class Stage:
     def command(self, gateway: Handout | None, *words: str) -> str:
         """What `mss-gateway WORDS` prints, for this gateway if one is given; fails unless it exits with 0."""
         configured = ["--config", gateway.config] if gateway is not None else []
-        done = subprocess.run(
-            [sys.executable, "-m", "mss_gateway", *words, *configured],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        said = done.stdout.decode("utf-8", "replace")
-        expect(
-            done.returncode == 0, f"mss-gateway {' '.join(words[:2])} ended with {done.returncode}: {said}"
-        )
+        status, said = self.commands([*words, *configured])
+        expect(status == 0, f"mss-gateway {' '.join(words[:2])} ended with {status}: {said}")
         return said
 
 
@@ -161,9 +169,9 @@ def eventually(question: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-def run(handout: Handout, steps: Sequence[Step], console: Console) -> int:
+def run(handout: Handout, steps: Sequence[Step], console: Console, commands: Commands = in_processes) -> int:
     """Walk through the steps; return 0 when every one held, 1 at the first that did not."""
-    stage = Stage(handout)
+    stage = Stage(handout, commands)
     steps = [step for step in steps if not step.three or handout.patient_operator is not None]
     started = time.monotonic()
     for number, step in enumerate(steps, 1):

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from mss_gateway.observe.durable import sync
+
 from .problems import DirectoryProblem
 
 NAME = "annuaire"
@@ -70,11 +72,11 @@ class Copies:
         """The new copy comes in force; the one that was is kept."""
         with _told(self._state):
             self.new.chmod(0o600)
-            _sync(self.new)
+            sync(self.new)
             if self.current.exists():
                 self._link(self.current, self.previous)
             self.new.replace(self.current)
-            _sync(self._state)
+            sync(self._state)
 
     def go_back(self) -> None:
         """Change the copy in force with the one before."""
@@ -88,7 +90,7 @@ class Copies:
             self._link(self.current, self.new)
             self.previous.replace(self.current)
             self.new.replace(self.previous)
-            _sync(self._state)
+            sync(self._state)
 
     def attempt(self) -> Attempt:
         """What was tried last; a record that cannot be read says nothing."""
@@ -116,14 +118,6 @@ class Copies:
         beside.unlink(missing_ok=True)
         beside.hardlink_to(original)
         beside.replace(name)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

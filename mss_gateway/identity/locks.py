@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
-from .slowdown import Count, Slowdown, SlowdownOptions
+from mss_gateway.rules.slowdown import Count, Slowdown, SlowdownOptions
 
 Network = IPv4Network | IPv6Network
 

@@ -103,7 +103,7 @@ class Passwords:
         self._known: dict[bytes, float] = {}
         self._waiting = 0
         self._allowance = Allowance(self._options.share)
-        self._nobody = self._hasher.hash(os.urandom(16).hex())
+        self._nobody = ""
 
     async def hash(self, password: Secret, login: str = "") -> str:
         """The record to store: the hash, and behind a line feed the sealed SCRAM keys. Raises `Busy`."""
@@ -124,7 +124,7 @@ class Passwords:
             return True
         if stranger and not self._allowance.take():
             raise Busy
-        right = await self._run(lambda: self._check(stored or self._nobody, text)) and bool(stored)
+        right = await self._run(lambda: self._check(stored, text)) and bool(stored)
         if right and self._options.remember > 0:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
@@ -143,9 +143,11 @@ class Passwords:
         return self.vault.seal(keys, password_hash) if keys is not None else ""
 
     def _check(self, stored: str, password: str) -> bool:
+        if not self._nobody:  # by the first login of all, whoever it is of: how long it takes tells nothing
+            self._nobody = self._hasher.hash(os.urandom(16).hex())
         began = time.thread_time()
         try:
-            return self._hasher.verify(stored, _prepared(password))
+            return self._hasher.verify(stored or self._nobody, _prepared(password))
         except (VerificationError, InvalidHashError):
             return False
         finally:

@@ -61,7 +61,9 @@ class Context:
         added = await self._added(session, fresh)
         self._tell(session, removed, added)
         if self.items:
-            session.owe(fresh, self.items)
+            # Not of what has come to match by its flags (RFC 5465 section 7).
+            new = set(news.added)
+            session.owe([uid for uid in fresh if uid in new], self.items)
 
     def _tell(
         self, session: Session, removed: list[tuple[int, bytes]], added: list[tuple[int, bytes]]

@@ -22,6 +22,7 @@ from mss_gateway.protocol.imap.fetchitems import (
     SectionText,
 )
 from mss_gateway.protocol.imap.sequence import window
+from mss_gateway.protocol.imap.uidruns import runs_among, runs_without
 
 from . import sections
 from .fetchflags import batches, note_modseqs, send_lines
@@ -108,10 +109,8 @@ async def _wanted(session: Session, command: Fetch, named: Sequence[int]) -> tup
         touched = await session.mailboxes.touched(selected.folder.id, selected.viewer, command.changed_since)
         if command.vanished:
             # What the client still counts among its messages is told as news at the end.
-            gone = [
-                uid for uid in command.numbers.overlap(touched.vanished) if selected.view.number(uid) is None
-            ]
-            session.send(responses.vanished(gone, earlier=True))
+            gone = runs_without(runs_among(touched.vanished, command.numbers), selected.view.uids)
+            session.send(responses.vanished_earlier(gone))
         changed = frozenset(touched.changed)
         uids = [uid for uid in uids if uid in changed]
     return capped(session, uids)
@@ -166,6 +165,8 @@ async def _send_rows(
 def _send_columns(
     session: Session, selected: Selected, rows: list[MessageRow], items: tuple[FetchItem, ...]
 ) -> None:
+    if Attribute.FLAGS in items:
+        learn_keywords(session, selected, frozenset().union(*[row.flags for row in rows]))
     pieces = [PIECES[item] for item in items if isinstance(item, Attribute)]
     send_lines(session, selected, [(row.uid, [piece(row) for piece in pieces]) for row in rows])
 

@@ -15,6 +15,7 @@ from mss_gateway.protocol.imap.tracker import SequenceView
 from .fetchflags import batches
 from .progress import Progress
 from .session import Selected, Session
+from .sync import learn_keywords
 
 LIGHT, COLUMNS, TEXTS = 2000, 250, 32
 """Messages of one hop: of what takes some octets, of envelopes and structures, of texts."""
@@ -52,6 +53,7 @@ async def send_written(
         async for count, lines in found:
             if Attribute.MODSEQ in items and lines.modseq > selected.modseq:
                 selected.dirty = True  # whoever sees it must hear of everything below it
+            learn_keywords(session, selected, lines.keywords)
             for piece in lines.pieces:
                 if isinstance(piece, int):
                     try:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from mss_gateway.ports.tree import TreeEvent
 
 from .notices import Notices
+from .statuses import Statuses
 
 T = TypeVar("T")
 
@@ -65,6 +66,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.notices = Notices()
+        self.statuses = Statuses()
         self._folders: dict[int, set[Watcher]] = {}
         self._boxes: dict[int, set[Watcher]] = {}
         self._paces: dict[int, Pace] = {}  # of folders that many watch

@@ -133,7 +133,7 @@ async def status(session: Session, request: Request) -> None:
 async def _send_status(
     session: Session, name: str, folder: Folder, box: BoxRow, items: tuple[str, ...]
 ) -> None:
-    counters = await session.mailboxes.status(folder.id, session.viewer(box))
+    counters = await session.parts.hub.statuses.of(session.mailboxes, folder.id, session.viewer(box))
     if "HIGHESTMODSEQ" in items:
         session.use_modseq()
     values: dict[str, int | bytes] = {

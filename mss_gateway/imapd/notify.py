@@ -9,10 +9,10 @@ from mss_gateway.ports.mailboxes import Counters
 from mss_gateway.ports.tree import TreeAct, TreeEvent
 from mss_gateway.protocol.imap import Ending, Request, responses
 from mss_gateway.protocol.imap.commands_notify import ABOUT_MESSAGES, Notify, Occasion
-from mss_gateway.protocol.imap.mailboxtree import list_mailboxes
+from mss_gateway.protocol.imap.mailboxtree import list_mailboxes, parents
 
 from .announcing import announce
-from .listing import Catalogue, tree_of
+from .listing import Catalogue, Visible, tree_of
 from .names import shown
 from .notifier import Notifier, Overflow, Watched
 from .session import CommandFailed, Session
@@ -88,8 +88,9 @@ async def tell(session: Session) -> None:
             before = notifier.watched
             catalogue = await notifier.refresh()
             deleted = {act.event.folder_id for act in acts if act.event.act is TreeAct.DELETED}
-            _tell_access(session, notifier, before, catalogue, deleted)
-            _tell_names(session, notifier, before, catalogue, [act.event for act in acts if not act.own])
+            said = _tell_access(session, notifier, before, catalogue, deleted)
+            events = [act.event for act in acts if not act.own]
+            _tell_names(session, notifier, before, catalogue, events, said)
         await _tell_counters(session, notifier)
     except Overflow:
         session.listen(Notifier(session, ()))
@@ -129,23 +130,29 @@ def _tell_access(
     before: dict[int, Watched],
     catalogue: Catalogue,
     deleted: set[int],
-) -> None:
-    """`\\NoAccess` of what may no longer be watched, LIST of what may again (RFC 5465 section 5.9)."""
+) -> set[int]:
+    """`\\NoAccess` of what may no longer be watched, LIST of what may again (RFC 5465 section 5.9); gives their ids."""
     there = {place.folder.id: place for place in catalogue.mailboxes}
     utf8 = session.core.utf8
+    said: set[int] = set()
     for folder_id in before.keys() - notifier.watched.keys() - deleted:
         place = there.get(folder_id)
         if place is None or "r" not in place.rights:
             notifier.barred.add(folder_id)
-            name = place.name if place is not None else before[folder_id].place.name
-            session.send(responses.listing(name, (NO_ACCESS,), utf8=utf8))
-    again = {
-        notifier.watched[folder_id].place.name for folder_id in notifier.barred & notifier.watched.keys()
-    }
-    notifier.barred -= notifier.watched.keys()
+            said.add(folder_id)
+            was = before[folder_id]
+            name = place.name if place is not None else was.place.name
+            # Without the right `l` it is no mailbox any more to who hears of names (RFC 5465 section 5.4).
+            gone = place is None and Occasion.MAILBOX_NAME in was.occasions
+            shown_as = (*_attributes(catalogue, {name})[name], NO_ACCESS) if gone else (NO_ACCESS,)
+            session.send(responses.listing(name, shown_as, utf8=utf8))
+    back = notifier.barred & notifier.watched.keys()
+    again = {notifier.watched[folder_id].place.name for folder_id in back}
+    notifier.barred -= back
     if again:
         for name, attributes in _attributes(catalogue, again).items():
             session.send(responses.listing(name, attributes, utf8=utf8))
+    return said | back
 
 
 def _attributes(catalogue: Catalogue, names: set[str]) -> dict[str, tuple[str, ...]]:
@@ -164,11 +171,13 @@ def _tell_names(
     before: dict[int, Watched],
     catalogue: Catalogue,
     acts: Sequence[TreeEvent],
+    said: set[int],
 ) -> None:
     """LIST for each act that is still true; a chain of renames is told as one (RFC 5465 sections 5.4 and 5.5)."""
     lines: dict[tuple[str, str | None], None] = {}
     by_name = {one.place.name: one for one in (*before.values(), *notifier.watched.values())}
     boxes = {box.id: box for box in session.who.boxes}
+    affected = partial(_affected, lines, session, notifier, catalogue)
     for act in acts:
         old, now = before.get(act.folder_id), notifier.watched.get(act.folder_id)
         named = any(one is not None and Occasion.MAILBOX_NAME in one.occasions for one in (old, now))
@@ -178,15 +187,56 @@ def _tell_names(
             if one is not None and Occasion.SUBSCRIPTION_CHANGE in one.occasions:
                 lines[name, None] = None
         elif act.act is TreeAct.DELETED and named and old is not None:
-            lines[old.place.name, None] = None
+            affected(old.place)
         elif act.act is TreeAct.CREATED and named and now is not None and old is None:
-            lines[now.place.name, None] = None
+            affected(now.place)
         elif act.act is TreeAct.RENAMED and named:
             _rename(lines, old, now, catalogue, act, shown(session, boxes[act.box_id], act.old_name))
+        elif act.act is TreeAct.RIGHTS:
+            for place in _come_or_gone(before, notifier, catalogue, act):
+                affected(place, itself=place.folder.id not in said)
     attributes = _attributes(catalogue, {name for name, _ in lines}) if lines else {}
     for name, old_name in lines:
         line = responses.listing(name, attributes[name], utf8=session.core.utf8, old_name=old_name)
         session.send(line)
+
+
+def _affected(
+    lines: dict[tuple[str, str | None], None],
+    session: Session,
+    notifier: Notifier,
+    catalogue: Catalogue,
+    place: Visible,
+    *,
+    itself: bool = True,
+) -> None:
+    """A mailbox that is new or gone, and its direct parent, whether that is a mailbox or not."""
+    if itself:
+        lines[place.name, None] = None
+    above = parents(place.folder.name)
+    if not above:
+        return
+    name = shown(session, place.box, above[-1])
+    told = {one.place.name for one in notifier.watched.values() if Occasion.MAILBOX_NAME in one.occasions}
+    if name in told or all(one.name != name for one in catalogue.mailboxes):
+        lines[name, None] = None
+
+
+def _come_or_gone(
+    before: dict[int, Watched], notifier: Notifier, catalogue: Catalogue, act: TreeEvent
+) -> list[Visible]:
+    """Mailboxes that the client may see, or see no more, by an act on rights: the right `l` given is a mailbox made,
+    `l` taken away one deleted (RFC 5465 section 5.4)."""
+    there = {place.folder.id for place in catalogue.mailboxes}
+    come = [one for folder_id, one in notifier.watched.items() if folder_id not in before]
+    gone = [one for folder_id, one in before.items() if folder_id not in there]
+    return [
+        one.place
+        for one in (*come, *gone)
+        if Occasion.MAILBOX_NAME in one.occasions
+        and one.place.box.id == act.box_id
+        and act.folder_id in (0, one.place.folder.id)
+    ]
 
 
 def _rename(

@@ -93,6 +93,10 @@ class Reader:
 
     async def scan(self, key: SearchKey, universe: list[int]) -> list[int]:
         """The UIDs of the universe for which a settled key holds."""
+        with self.session.mailboxes.reading_texts():
+            return await self._scan(key, universe)
+
+    async def _scan(self, key: SearchKey, universe: list[int]) -> list[int]:
         view = self.selected.view
         wanted = columns(key)
         texts = Column.TEXT in wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mss_gateway.protocol.imap import Ending, responses
 from mss_gateway.protocol.imap.commands import QResync
+from mss_gateway.protocol.imap.uidruns import runs_among, runs_of, runs_without
 
 from .numbers import UIDREQUIRED
 from .session import CommandFailed, Selected, Session
@@ -28,10 +29,11 @@ async def resync(session: Session, selected: Selected, asked: QResync) -> None:
     The folder has been read before: what goes in between is still in the view, and told as news later.
     """
     touched = await session.mailboxes.touched(selected.folder.id, selected.viewer, asked.modseq)
-    vanished = touched.vanished if asked.known is None else asked.known.overlap(touched.vanished)
+    known = asked.known
+    vanished = runs_of(touched.vanished) if known is None else runs_among(touched.vanished, known)
     number_of = selected.view.number
-    session.send(responses.vanished([uid for uid in vanished if number_of(uid) is None], earlier=True))
-    changed = touched.changed if asked.known is None else asked.known.overlap(touched.changed)
+    session.send(responses.vanished_earlier(runs_without(vanished, selected.view.uids)))
+    changed = touched.changed if known is None else known.overlap(touched.changed)
     for at in range(0, len(changed), BATCH):
         batch = changed[at : at + BATCH]
         for row in await session.mailboxes.flags_of(selected.folder.id, selected.viewer, batch):

@@ -122,12 +122,3 @@ def format_date(at: float, offset: int = 0) -> str:
         f"{_DAYS[day.weekday()]}, {day.day} {_MONTHS[day.month - 1]} {day.year:04d}"
         f" {hour:02d}:{minute:02d}:{second:02d} {_offset(offset)}"
     )
-
-
-def format_internal_date(at: float, offset: int = 0) -> str:
-    """Return epoch seconds as an IMAP date-time without its quotes (RFC 9051 section 9)."""
-    day, hour, minute, second = _civil(at, offset)
-    return (
-        f"{day.day:2d}-{_MONTHS[day.month - 1]}-{day.year:04d}"
-        f" {hour:02d}:{minute:02d}:{second:02d} {_offset(offset)}"
-    )

@@ -51,11 +51,6 @@ def envelope_of(header: Header) -> bytes:
     )
 
 
-def envelope_text(header: bytes) -> bytes:
-    """Return the ENVELOPE of a header block; raise `InvalidValue` when it is larger than 512 KiB."""
-    return envelope_of(Header(header))
-
-
 def _parameters(parameters: Parameters) -> bytes:
     if not parameters:
         return b"NIL"

@@ -67,11 +67,6 @@ def header_values(header: bytes, field: str) -> list[bytes]:
     return [value for found, value in _FIELD.findall(header) if found.lower() == name]
 
 
-def fold_fields(header: bytes, field: str) -> list[str]:
-    """The folded values of every field of that name (lower case)."""
-    return [fold(header_text(value)) for value in header_values(header, field)]
-
-
 def fold_header(header: bytes) -> str:
     """The whole header block: every field as `name: value`, folded, with `SEPARATOR` between fields."""
     return SEPARATOR.join([f"{name}: {value}" for name, value in folded_lines(header)])

@@ -192,9 +192,13 @@ class Stream(asyncio.Protocol):
         self._deflated.feed(arrived)
 
     def decompress(self) -> None:
-        """Both directions are plain again (RFC 8437 section 4.1); what waits compressed is dropped."""
+        """Both directions are plain again (RFC 8437 section 4.1), from the octet on that has not been looked at."""
+        rest = self._deflated.unread() if self._deflated is not None else b""
         self._deflated = None
         self._inflated = b""
+        if rest:
+            self._chunks.insert(0, rest)
+            self._held += len(rest)
 
     @property
     def write_blocked(self) -> bool:

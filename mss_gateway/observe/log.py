@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
@@ -40,7 +41,7 @@ class Log:
         self._floor = Level[options.level.upper()]
         self.figures = figures
         self.spans: Spans = NoSpans()
-        self._logger = _logger(options, stream)
+        self._put = _writer(options, stream)
 
     def debug(self, event: Event, **fields: object) -> None:
         """For developers; off in production."""
@@ -64,26 +65,29 @@ class Log:
         self.figures.event(event, fields)
         if level < self._floor:
             return
-        self._logger.msg(
-            event=event.value,
-            level=level.name.lower(),
-            **{name: clean(value) for name, value in fields.items()},
-        )
+        line: dict[str, object] = {"level": _WORDS[level]}
+        for name, value in fields.items():
+            line[name] = clean(value)
+        line["event"] = event.value
+        line["timestamp"] = f"{datetime.now(UTC).isoformat()[:-6]}Z"
+        self._put(line)
 
 
-def _logger(options: LogOptions, stream: Any) -> Any:
-    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+_WORDS = {level: level.name.lower() for level in Level}
+
+
+def _writer(options: LogOptions, stream: Any) -> Callable[[dict[str, object]], None]:
+    """What renders and writes one line; no chain of processors, which would cost as much as the line."""
     if options.format == "console":
-        factory: Any = structlog.PrintLoggerFactory(file=stream or sys.stderr)
-        return structlog.wrap_logger(factory(), processors=[stamp, _one_line], wrapper_class=_Plain)
+        shown: Any = structlog.PrintLogger(stream or sys.stderr)
+        return lambda line: shown.msg(_one_line(line))
     import orjson
 
-    json = structlog.processors.JSONRenderer(serializer=orjson.dumps)
-    factory = structlog.BytesLoggerFactory(file=stream or sys.stderr.buffer)
-    return structlog.wrap_logger(factory(), processors=[stamp, json], wrapper_class=_Plain)
+    octets: Any = structlog.BytesLogger(stream or sys.stderr.buffer)
+    return lambda line: octets.msg(orjson.dumps(line))
 
 
-def _one_line(_: object, __: str, fields: MutableMapping[str, Any]) -> str:
+def _one_line(fields: dict[str, object]) -> str:
     """`time level event field=value …`; structlog's own console costs more than accepting the message."""
     stamp, level, event = fields.pop("timestamp"), fields.pop("level"), fields.pop("event")
     tail = " ".join([f"{name}={_shown(value)}" for name, value in fields.items()])
@@ -93,11 +97,3 @@ def _one_line(_: object, __: str, fields: MutableMapping[str, Any]) -> str:
 def _shown(value: object) -> str:
     text = str(value)
     return repr(text) if " " in text or "\n" in text or not text.isprintable() else text
-
-
-class _Plain(structlog.BoundLoggerBase):
-    """A bound logger with one method; levels are ours."""
-
-    def msg(self, event: str, **fields: object) -> None:
-        """Render and write one line."""
-        self._proxy_to_logger("msg", event, **fields)

@@ -11,8 +11,26 @@ from mss_gateway.rules.ins import mask_text
 SHORTEST_INS = 10**12
 """The smallest number of 13 digits, as long as a matricule."""
 
-_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-"""What some readers of a log take for the end of a line, and JSON does not escape."""
+_OBEYED = re.compile("[\x0b\x0c\x1c-\x1e\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What JSON does not escape and a reader of the log obeys: ends of lines, commands of terminals, turned writing."""
+
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Digest(str):
+    """64 hexadecimal digits that stand in the log as they are: one in sixty holds what looks like an INS.
+
+    Raises ValueError for any other text.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Digest:
+        """Only what has the shape of an HMAC-SHA256."""
+        if _DIGEST.fullmatch(text) is None:
+            raise ValueError("this is no digest")
+        return super().__new__(cls, text)
 
 
 def clean(value: object) -> str | int | float | bool | None:
@@ -21,6 +39,8 @@ def clean(value: object) -> str | int | float | bool | None:
         return value
     if isinstance(value, int) and abs(value) < SHORTEST_INS:
         return value
+    if isinstance(value, Digest):
+        return str(value)
     if isinstance(value, Secret | bytes | bytearray | memoryview):
         return "***"
     if isinstance(value, tuple | list | set | frozenset):
@@ -30,7 +50,7 @@ def clean(value: object) -> str | int | float | bool | None:
     # Looking for an INS costs more than writing the line; a text without 13 digits in it cannot hold one.
     text = value if isinstance(value, str) else str(value)
     if not text.isprintable():
-        text = _LINE_ENDS.sub(" ", text)
+        text = _OBEYED.sub(" ", text)
     return mask_text(text) if len(text) >= 13 else text
 
 

@@ -24,6 +24,8 @@ from .operation import (
     OperationRefused,
     Result,
     flag,
+    local,
+    midnight,
     number,
     text,
 )
@@ -75,7 +77,7 @@ class AuditOperations:
         before = self._before(arguments)
         plan = await self._store.plan_purge(before)
         result = {
-            "before": _local(before),
+            "before": local(before).isoformat(timespec="seconds"),
             "lines": plan.count,
             "kept": plan.kept,
             "last_line": plan.boundary,
@@ -186,22 +188,15 @@ def _told(damage: Damage) -> Result:
         "kind": damage.kind,
         "first": damage.first,
         "last": damage.last,
-        "at": _local(damage.at) if damage.at else None,
+        "at": local(damage.at).isoformat(timespec="seconds") if damage.at else None,
         "next_good": damage.following,
         "sentence": f"{who}: {KINDS[damage.kind]}",
     }
 
 
-def _local(moment: float) -> str:
-    return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="seconds")
-
-
 def _day(arguments: Arguments, name: str, *, days: int = 0) -> float:
     """The first moment of a day in local time, that many days later; raises `OperationRefused`."""
     try:
-        day = datetime.combine(
-            date.fromisoformat(text(arguments, name)) + timedelta(days=days), datetime.min.time()
-        )
-        return day.astimezone().timestamp()
+        return midnight(date.fromisoformat(text(arguments, name)) + timedelta(days=days))
     except (ValueError, OverflowError):
         raise OperationRefused(f"--{name}: a date is written YYYY-MM-DD", "bad-argument", USAGE) from None

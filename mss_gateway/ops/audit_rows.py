@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from mss_gateway.ports.audit import AuditLine
 from mss_gateway.rules.ins import mask_text
 
-from .operation import Result
+from .operation import Result, local
 
 COLUMNS = (
     "line",
@@ -44,7 +42,7 @@ def record(line: AuditLine, *, ids: bool) -> Result:
     rest = (f"{name}={value}" for name, value in detail.items() if name not in _OWN_COLUMN)
     return {
         "line": line.id,
-        "time": datetime.fromtimestamp(line.at).astimezone().isoformat(timespec="milliseconds"),
+        "time": local(line.at).isoformat(timespec="milliseconds"),
         "author": mask_text(line.actor),
         "name": mask_text(line.name),
         "national_id": line.national_id if ids else "",

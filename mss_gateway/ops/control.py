@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +20,12 @@ from mss_gateway.observe.events import Event
 if TYPE_CHECKING:
     from mss_gateway.observe.log import Log
 
-from .operation import UNAVAILABLE, USAGE, Operation, OperationRefused, Result
+from .operation import NOT_ALLOWED, UNAVAILABLE, USAGE, Operation, OperationRefused, Result
 
 LINE_LIMIT = 4 * 1024 * 1024  # octets of one request or answer
 TIMEOUT = 60.0  # seconds for one answer
 ANSWER_BUFFER = 256 * 1024  # octets read at once
+_FOREIGN = re.compile(r"\\ud[89a-f]")  # half a surrogate pair, as `ascii` shows it
 
 
 class Control:
@@ -35,7 +38,12 @@ class Control:
         self._server: asyncio.AbstractServer | None = None
 
     async def open(self) -> None:
-        """Listen; a socket left by a killed process is replaced. Raises OSError."""
+        """Listen; a socket left by a killed process is replaced, that of another gateway is not. Raises OSError."""
+        if _is_answered(self._path):
+            sentence = (
+                "another gateway is asked by this control socket: give each one its own (control.socket)"
+            )
+            raise OSError(errno.EADDRINUSE, sentence, str(self._path))
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
         before = os.umask(0o177)  # between bind and chmod anybody could connect
@@ -78,7 +86,19 @@ class Control:
             return _line(answer)
         except (TypeError, ValueError) as error:
             self._log.fault(Event.OPERATION_FAULT, error)
-            return _line(_fault())
+            return _line(_refusal(_fault()))
+
+
+def _is_answered(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.0)
+        try:
+            probe.connect(str(path))
+        except BlockingIOError:  # so many ask it already that one more has no room
+            return True
+        except OSError:
+            return False
+        return True
 
 
 async def run(operation: Operation, arguments: dict[str, Any], log: Log) -> dict[str, Any]:
@@ -87,14 +107,31 @@ async def run(operation: Operation, arguments: dict[str, Any], log: Log) -> dict
         return {"ok": True, "result": await operation(arguments)}
     except OperationRefused as refused:
         return _refusal(refused)
+    except UnicodeEncodeError as error:
+        return _refusal(foreign_text(error, arguments) or _faulty(error, log))
     except Exception as error:
+        return _refusal(_faulty(error, log))
+
+
+def foreign_text(error: UnicodeEncodeError, arguments: object) -> OperationRefused | None:
+    """What is said of octets of another encoding in an argument; None when the fault is ours."""
+    if not all(_FOREIGN.search(ascii(one)) for one in (error.object, arguments)):
+        return None
+    return OperationRefused("An argument is not written in UTF-8: type it again", "bad-argument", USAGE)
+
+
+def _faulty(error: Exception, log: Log) -> OperationRefused:
+    from mss_gateway.ports.store import StoreError  # slow to load, and the asking side does without
+
+    told = isinstance(error, StoreError)
+    if not told or error.__cause__ is not None:
         log.fault(Event.OPERATION_FAULT, error)
-        return _fault()
+    # The store's sentence says what to do, here as in a command that works without the gateway.
+    return OperationRefused(str(error), "unavailable", UNAVAILABLE) if told else _fault()
 
 
-def _fault() -> dict[str, Any]:
-    sentence = "The gateway could not do it; its log says why"
-    return _refusal(OperationRefused(sentence, "internal", UNAVAILABLE))
+def _fault() -> OperationRefused:
+    return OperationRefused("The gateway could not do it; its log says why", "internal", UNAVAILABLE)
 
 
 def _refusal(refused: OperationRefused) -> dict[str, Any]:
@@ -121,7 +158,7 @@ class Question:
     """One question on its way to the running gateway: sent at once, its answer is fetched when it is wanted."""
 
     def __init__(self, path: Path, operation: str, arguments: Mapping[str, Any]) -> None:
-        """Raises ConnectionError when no gateway is running."""
+        """Raises ConnectionError when no gateway is running, `OperationRefused` when it may not be asked."""
         self._client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._client.settimeout(TIMEOUT)
@@ -129,20 +166,45 @@ class Question:
                 self._client.connect(str(path))
             except (FileNotFoundError, ConnectionRefusedError):
                 raise ConnectionError("no gateway is running") from None
-            request = {"operation": operation, "arguments": dict(arguments)}
-            self._client.sendall(json.dumps(request).encode() + b"\n")
+            except PermissionError:
+                sentence = (
+                    f"{path} is open to the gateway's own user only: run the command as that user, or as root"
+                )
+                raise OperationRefused(sentence, "not-its-user", NOT_ALLOWED) from None
+            except (BlockingIOError, TimeoutError):
+                raise _no_answer() from None
+            request = json.dumps({"operation": operation, "arguments": dict(arguments)}).encode() + b"\n"
+            if len(request) > LINE_LIMIT:
+                sentence = (
+                    f"What is asked is larger than {LINE_LIMIT} octets, more than the control socket takes"
+                )
+                raise OperationRefused(sentence, "too-large", USAGE)
+            self._client.sendall(request)
         except BaseException:
             self.close()
             raise
 
     def answer(self) -> bytes:
-        """The line that answers; what has come of it when the gateway has stopped. Raises OSError. Once only."""
+        """The line that answers; what has come of it when the gateway has stopped. Once only.
+
+        Raises `OperationRefused` when it is silent: whether it does what was asked is not known then.
+        """
         with contextlib.closing(self), self._client.makefile("rb", ANSWER_BUFFER) as answers:
-            return answers.readline(LINE_LIMIT)
+            try:
+                return answers.readline(LINE_LIMIT)
+            except ConnectionError:
+                return b""
+            except TimeoutError:
+                raise _no_answer() from None
 
     def close(self) -> None:
         """Do without the answer."""
         self._client.close()
+
+
+def _no_answer() -> OperationRefused:
+    sentence = f"The gateway is there and does not answer (for {TIMEOUT:.0f} s): look into its log"
+    return OperationRefused(sentence, "no-answer", UNAVAILABLE)
 
 
 def ask(path: Path, operation: str, arguments: Mapping[str, Any]) -> Result:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from mss_gateway.ports.people import Delegation, People
@@ -15,7 +14,18 @@ from mss_gateway.rules.facts import BoxState, BoxType
 from mss_gateway.rules.ins import mask_text
 
 from .boxes import BoxOperations, Provisioning, checked
-from .operation import CONFLICT, NOT_FOUND, USAGE, Arguments, Operation, OperationRefused, Result, flag, text
+from .operation import (
+    CONFLICT,
+    NOT_FOUND,
+    Arguments,
+    Operation,
+    OperationRefused,
+    Result,
+    flag,
+    local,
+    moment,
+    text,
+)
 from .tracing import traced
 
 
@@ -64,8 +74,8 @@ class DelegationOperations:
         now = self._clock()
         reason = mask_text(text(arguments, "reason", ""))
         checked(lambda: check_reason(reason))
-        begins = _moment(text(arguments, "from", ""), now)
-        ends = _moment(text(arguments, "until"), now, last=True)
+        text(arguments, "until")  # nobody writes for somebody else without an end
+        begins, ends = moment(arguments, "from") or now, moment(arguments, "until", last=True)
         checked(lambda: check_delegation(row.type, begins, ends, now))
         if row.state in (BoxState.CLOSED, BoxState.PURGED):
             raise OperationRefused(f"{row.address} is {row.state.value}", "box-closed", CONFLICT)
@@ -76,8 +86,8 @@ class DelegationOperations:
             arguments,
             row.id,
             login=person.login,
-            begins=_shown(begins),
-            ends=_shown(ends),
+            begins=local(begins).isoformat(timespec="minutes"),
+            ends=local(ends).isoformat(timespec="minutes"),
             reason=reason,
         )
         await self._rows.delegate(Delegation(row.id, person.id, begins, ends, reason, actor, now), trace)
@@ -131,22 +141,3 @@ async def delegations_of(
             }
         )
     return shown
-
-
-def _moment(value: str, now: float, *, last: bool = False) -> float:
-    """A date or a moment in epoch seconds, in the local zone; a date as an end is the end of that day."""
-    if not value:
-        return now
-    try:
-        if len(value) == len("2026-12-31"):
-            day = date.fromisoformat(value) + timedelta(days=int(last))
-            return datetime(day.year, day.month, day.day).astimezone().timestamp()
-        return datetime.fromisoformat(value).astimezone().timestamp()
-    except (ValueError, OverflowError, OSError):
-        raise OperationRefused(
-            f"{value!r} is no date: write 2026-12-31 or 2026-12-31T18:00", "bad-argument", USAGE
-        ) from None
-
-
-def _shown(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="minutes")

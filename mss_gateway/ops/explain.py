@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 from dataclasses import asdict
+from itertools import count
 
 from mss_gateway.base.errors import InvalidValue, Refuse
 from mss_gateway.mail.address import Address, parse_address
@@ -20,7 +20,15 @@ from mss_gateway.rules.policy import decide, verdicts
 from mss_gateway.rules.routing import route
 from mss_gateway.rules.senders import PATIENT_PLACES
 
-from .operation import USAGE, Arguments, Operation, OperationRefused, Result, text, texts
+from .operation import CONFLICT, USAGE, Arguments, Operation, OperationRefused, Result, text, texts
+
+PIECE = 1_500_000
+"""Octets of a message in one request; a line of the control socket holds them in base64."""
+
+UPLOADS = 4  # messages that come in pieces, at the same time
+REFUSED = 1  # exit code of a message that would be refused
+LARGEST = 64 * 1024 * 1024
+"""Octets of a message that is looked at; the doors take less."""
 
 _KINDS = {BoxType.APP: CallerKind.APPLICATION, BoxType.PAT: CallerKind.PATIENT}
 
@@ -31,17 +39,45 @@ class ExplainOperations:
     def __init__(self, gather: Gather, reader: Reader) -> None:
         self._gather = gather
         self._reader = reader
+        self._uploads: dict[str, bytearray] = {}
+        self._numbers = count(1)
 
     def table(self) -> dict[str, Operation]:
         """Operations by name."""
-        return {"explain": self.explain}
+        return {"explain": self.explain, "explain.piece": self.piece}
+
+    async def piece(self, arguments: Arguments) -> Result:
+        """Keep some octets of a large message; the first piece names no upload and is given one."""
+        name = text(arguments, "upload", "")
+        if not name:
+            if len(self._uploads) >= UPLOADS:
+                del self._uploads[next(iter(self._uploads))]  # whoever brought it has gone
+            name = str(next(self._numbers))
+            self._uploads[name] = bytearray()
+        octets = _octets(arguments)
+        held = self._uploads.get(name)
+        if held is None:
+            raise _no_upload()
+        if len(held) + len(octets) > LARGEST:
+            del self._uploads[name]
+            sentence = f"The message is larger than {LARGEST} octets: every door refuses it with 552 5.3.4"
+            raise OperationRefused(sentence, "too-big", REFUSED)
+        held += octets
+        return {"upload": name}
+
+    def _message(self, arguments: Arguments) -> bytes:
+        """The whole message, given at once or in pieces; raises `OperationRefused`."""
+        name = text(arguments, "upload", "")
+        if not name:
+            return _octets(arguments)
+        held = self._uploads.pop(name, None)
+        if held is None:
+            raise _no_upload()
+        return bytes(held)
 
     async def explain(self, arguments: Arguments) -> Result:
         """Decide on a message as the daemon would, for each recipient."""
-        try:
-            octets = base64.b64decode(text(arguments, "message"), validate=True)
-        except binascii.Error:
-            raise OperationRefused("The message is not base64", "bad-argument", USAGE) from None
+        octets = self._message(arguments)
         size = header_size(octets) or len(octets)
         sender = text(arguments, "from")
         now = time.time()
@@ -92,6 +128,17 @@ class ExplainOperations:
         kind = _KINDS.get(party.box.type, CallerKind.PERSON) if party.box else CallerKind.PERSON
         boxes = frozenset({party.address.key}) if party.box else frozenset()
         return Caller(kind, "explain", "explain", "plain", boxes=boxes)
+
+
+def _octets(arguments: Arguments) -> bytes:
+    try:
+        return base64.b64decode(text(arguments, "message"), validate=True)
+    except ValueError:
+        raise OperationRefused("The message is not base64", "bad-argument", USAGE) from None
+
+
+def _no_upload() -> OperationRefused:
+    return OperationRefused("The message was begun too long ago: start again", "no-upload", CONFLICT)
 
 
 def _answer(facts: Facts, recipient: Party, decision: Accept | Refuse) -> Result:

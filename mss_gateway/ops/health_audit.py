@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import stat
 import time
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 from typing import Protocol
 
+from mss_gateway.observe.durable import mode_of, open_to_others
 from mss_gateway.observe.figures import Gauge
 from mss_gateway.pipeline.auditing import NEWEST, Looked
 from mss_gateway.ports.audit import Audit
@@ -56,7 +56,7 @@ class AuditHealth:
 
     def _examine_key(self) -> Check:
         try:
-            mode = stat.S_IMODE(self._key.stat().st_mode)
+            mode = mode_of(self._key)
             with self._key.open("rb") as file:
                 file.read(1)
         except FileNotFoundError:
@@ -64,7 +64,7 @@ class AuditHealth:
         except OSError as error:
             step = f"give {self._key} back to the user of the gateway, mode 0600"
             return Check("audit key", Verdict.BAD, f"{self._key} cannot be read: {error.strerror}", step)
-        if mode & 0o177:
+        if open_to_others(mode):
             step = f"`chmod 0600 {self._key}`: who reads it can write a chain that holds"
             return Check("audit key", Verdict.DOUBT, f"others may read or change it (mode {mode:04o})", step)
         return Check("audit key", Verdict.GOOD, f"{self._key.name}, mode {mode:04o}")

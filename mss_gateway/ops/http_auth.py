@@ -8,28 +8,19 @@ import binascii
 import hmac
 import ipaddress
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from enum import Enum
 
 from mss_gateway.net.gate import Gate
+from mss_gateway.rules.slowdown import Slowdown, SlowdownOptions
 
 from .http_options import HttpOptions
-
-FREE = 3
-"""Failures of one source that cost it only the wait for the answer."""
 
 WAIT = 0.3
 """Seconds before a failure is answered."""
 
-LONGEST = 60.0
-"""Seconds that a source is shut out at most after one failure."""
-
-FORGET = 900.0
-"""Seconds after which failures are forgotten."""
-
-SOURCES = 10_000
-"""Sources remembered; the oldest go first."""
+SLOWDOWN = SlowdownOptions(free=4, first=2.0, most=60.0, forget=900.0, records=10_000)
+"""Three failures of one source cost it only the wait for the answer; from the fourth on it is shut out for a while."""
 
 MAX_CREDENTIALS = 2048
 """Characters of an Authorization field that are looked at."""
@@ -62,9 +53,7 @@ class Gatekeeper:
         self._clock = clock
         self._wait = wait
         self._token: tuple[tuple[int, int, int], bytes] = ((0, 0, 0), b"")
-        self._failed: OrderedDict[str, tuple[int, float]] = (
-            OrderedDict()
-        )  # source -> failures, time of the last
+        self._failures = Slowdown(SLOWDOWN)  # by source
 
     def is_neighbour(self, host: str | None) -> bool:
         """Whether this address reads the figures without a login."""
@@ -88,30 +77,15 @@ class Gatekeeper:
         if not authorization:
             return Verdict.ASK
         source = Gate.source(host) if host else ""
-        if self._shut_out(source):
+        if self._failures.wait(source, self._clock()):
             return Verdict.WAIT
         given, wanted = _token_of(authorization), self._wanted()
         if wanted and hmac.compare_digest(given, wanted):
-            self._failed.pop(source, None)
+            self._failures.forget(source)
             return Verdict.LET_IN
-        self._note(source)
+        self._failures.failed(source, self._clock())
         await asyncio.sleep(self._wait)
         return Verdict.ASK
-
-    def _shut_out(self, source: str) -> bool:
-        failures, at = self._failed.get(source, (0, 0.0))
-        if failures <= FREE:
-            return False
-        return self._clock() < at + min(LONGEST, 2.0 ** (failures - FREE))
-
-    def _note(self, source: str) -> None:
-        now = self._clock()
-        failures, at = self._failed.pop(source, (0, 0.0))
-        if now - at > FORGET:
-            failures = 0
-        self._failed[source] = (min(failures + 1, 32), now)
-        if len(self._failed) > SOURCES:
-            self._failed.popitem(last=False)
 
     def _wanted(self) -> bytes:
         """The token as its file is now; nothing lets anybody in while it cannot be read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 Arguments = Mapping[str, Any]
@@ -17,6 +17,9 @@ Operation = Callable[[Arguments], Awaitable[Result]]
 
 PASSWORD_VARIABLE = "MSS_GATEWAY_SOURCE_PASSWORD"  # the name of a variable, no password
 """Where `mailbox import` finds the password of the other server, since command lines are seen by others."""
+
+LARGEST = (1 << 63) - 1
+"""No number of an argument is larger: the store's own are not."""
 
 USAGE = 2
 NOT_FOUND = 3
@@ -52,36 +55,56 @@ def texts(arguments: Arguments, name: str) -> list[str]:
     return value
 
 
-def number(arguments: Arguments, name: str, default: int | None = None) -> int:
-    """A whole number from 0 on; raises `OperationRefused` when it is missing or none."""
+def number(
+    arguments: Arguments, name: str, default: int | None = None, *, least: int = 0, most: int = LARGEST
+) -> int:
+    """A whole number from `least` to `most`; raises `OperationRefused` when it is missing or none."""
     value = arguments.get(name, default)
-    if not isinstance(value, int) or value < 0:
-        raise OperationRefused(f"The argument {name} is missing or not a number", "bad-argument", USAGE)
+    if type(value) is not int or not least <= value <= most:
+        range_ = f"from {least} on" if most == LARGEST else f"from {least} to {most}"
+        raise OperationRefused(f"The {name.replace('_', ' ')} is a number {range_}", "bad-argument", USAGE)
     return value
 
 
 def limit_of(arguments: Arguments, default: int, most: int) -> int:
     """The argument `limit`: how many rows are wanted, from 1 to `most`; raises `OperationRefused`."""
-    value = arguments.get("limit", default)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise OperationRefused(f"The limit is a number from 1 to {most}", "bad-argument", USAGE)
-    return value
+    return number(arguments, "limit", default, least=1, most=most)
 
 
-def moment(arguments: Arguments, name: str) -> float:
+def moment(arguments: Arguments, name: str, *, last: bool = False) -> float:
     """Epoch seconds of a date or time in ISO 8601, local where no zone is named; 0 when absent.
 
-    Raises `OperationRefused`.
+    A date is the beginning of that day; the end of it where it names the `last` one. Raises `OperationRefused`.
     """
     value = text(arguments, name, "")
     if not value:
         return 0.0
     try:
+        day = _day(value)
+        if day is not None:
+            return midnight(day + timedelta(days=int(last)))
         return datetime.fromisoformat(value).astimezone().timestamp()
     except (ValueError, OverflowError, OSError):
         raise OperationRefused(
             f"{value!r} is no date: write 2026-11-14 or 2026-11-14T08:30", "bad-argument", USAGE
         ) from None
+
+
+def _day(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def midnight(day: date) -> float:
+    """Epoch seconds of the first moment of a day in local time; raises ValueError, OverflowError and OSError."""
+    return datetime.combine(day, datetime.min.time()).astimezone().timestamp()
+
+
+def local(at: float) -> datetime:
+    """Epoch seconds as local time with its zone."""
+    return datetime.fromtimestamp(at, UTC).astimezone()
 
 
 def flag(arguments: Arguments, name: str) -> bool:

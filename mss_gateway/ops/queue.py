@@ -17,7 +17,18 @@ from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.queue_reasons import meaning_of, remedy_for, slug_of
 
 from .masking import masked
-from .operation import NOT_FOUND, USAGE, Arguments, Operation, OperationRefused, Result, flag, text
+from .operation import (
+    NOT_FOUND,
+    USAGE,
+    Arguments,
+    Operation,
+    OperationRefused,
+    Result,
+    flag,
+    limit_of,
+    number,
+    text,
+)
 from .timeline import TimelineOperations, Traced
 
 LIMIT = 100
@@ -67,8 +78,8 @@ class QueueOperations:
 
     async def list(self, arguments: Arguments) -> Result:
         """One page of rows, the oldest first; `next`, which stands before them, continues it as `after`."""
-        limit = _number(arguments, "limit", LIMIT, MAX_LIMIT)
-        found = await self._store.queued(_selection(arguments), limit + 1, _number(arguments, "after", 0))
+        limit = limit_of(arguments, LIMIT, MAX_LIMIT)
+        found = await self._store.queued(_selection(arguments), limit + 1, number(arguments, "after", 0))
         more = len(found) > limit
         del found[limit:]
         # Ids may be as long as a line of a header, and their masking would keep the loop from the mail.
@@ -211,7 +222,7 @@ _Change = Callable[[Selection, str, str, int], Awaitable[Changed]]
 async def _changed(change: _Change, arguments: Arguments) -> Result:
     """Rows changed and rows under way; `next`, when the change took too long, is to be given as `after`."""
     reason, actor = text(arguments, "reason", "")[:MAX_REASON], text(arguments, "actor", "ops")
-    done = await change(_chosen(arguments), actor, reason, _number(arguments, "after", 0))
+    done = await change(_chosen(arguments), actor, reason, number(arguments, "after", 0))
     return {"rows": done.rows, "under_way": done.under_way, "next": done.after}
 
 
@@ -258,13 +269,6 @@ def _named(asked: str) -> list[Selection]:
 def _bracketed(message_id: str) -> str:
     bare = message_id.strip().removeprefix("Message-ID:").strip()
     return f"<{bare.removeprefix('<').removesuffix('>')}>".encode("utf-8", "replace").decode()
-
-
-def _number(arguments: Arguments, name: str, default: int, most: int = 1 << 62) -> int:
-    value = arguments.get(name, default)
-    if type(value) is not int or not min(default, 1) <= value <= most:
-        raise OperationRefused(f"{name} is a number up to {most}", "bad-argument", USAGE)
-    return value
 
 
 def _records(rows: Iterable[Queued]) -> list[Result]:

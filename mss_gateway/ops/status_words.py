@@ -11,7 +11,7 @@ _ASK = "Demandez à l'autre opérateur si son serveur fonctionne, puis `mss-gate
 _SPELLED = (
     "Vérifiez l'orthographe du domaine ; sinon prévenez l'autre opérateur, ou `mss-gateway queue cancel`."
 )
-_THEIRS = "Prévenez l'autre opérateur : il doit corriger son certificat. Rien ne lui est transmis d'ici là."
+_THEIRS = "Prévenez l'autre opérateur : il doit corriger son certificat. D'ici là, rien ne passe par cette connexion."
 _OURS = "Montrez notre certificat et notre entrée de la liste blanche à l'autre opérateur."
 _LIST = "La liste blanche est-elle à jour ? `mss-gateway trust show DOMAINE` dit ce qu'elle contient."
 _CRL = "Téléchargez la CRL à jour : `mss-gateway trust status` montre d'où elle vient."
@@ -104,6 +104,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "content-line-too-long": ("une ligne trop longue", _SENDER),
     "bare-line-end-in-content": ("un CR ou LF isolé", _SENDER),
     "login-ended": ("la session a pris fin", "BAL suspendue ou mot de passe changé : rien à faire."),
+    "tls-required": (
+        "le client n'a pas chiffré la connexion",
+        "Réglez le logiciel : STARTTLS, ou le port chiffré d'emblée.",
+    ),
+    "auth-required": (
+        "le client ne s'est pas identifié",
+        "Réglez le logiciel : mot de passe, jeton ou certificat.",
+    ),
+    "too-many-recipients": ("trop de destinataires", "Rien : le logiciel envoie le reste à part."),
     "too-many-bad-commands": ("trop d'erreurs du client", "Un balayage, ou un logiciel défectueux."),
     "login-expired": ("la session ouverte par un jeton a pris fin", _AGAIN),
     "refused-by-skin": ("message refusé à la réception", "Le journal en dit plus."),
@@ -241,6 +250,43 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 """What a reason means and what to do about it."""
 
+MALFORMED_ADDRESS = frozenset(
+    {
+        "address-control",
+        "address-syntax",
+        "address-too-long",
+        "domain-idna",
+        "domain-syntax",
+        "domain-too-long",
+    }
+    | {"local-syntax", "local-too-long", "needs-smtputf8", "not-utf-8", "path-keyword", "path-syntax"}
+    | {"recipient-empty", "source-route"}
+)
+"""Addresses of MAIL and RCPT that are none."""
+
+WRONG_COMMAND = frozenset(
+    {"auth-base64", "auth-cancelled", "auth-mechanism", "auth-needs-tls", "auth-not-offered", "auth-syntax"}
+    | {"auth-twice", "bad-sequence", "body-value", "control-character", "data-for-binary", "data-parameter"}
+    | {"envelope-line-too-long", "envid-too-long", "expn", "hello-name", "no-recipients", "notify-conflict"}
+    | {
+        "notify-value",
+        "orcpt-control",
+        "orcpt-syntax",
+        "orcpt-utf8",
+        "parameter-repeated",
+        "parameter-syntax",
+    }
+    | {"parameter-unknown", "parameter-value", "quit-parameter", "ret-value", "rset-parameter", "size-syntax"}
+    | {"smtputf8-value", "starttls-parameter", "tls-active", "tls-not-offered", "unknown-command"}
+    | {"xtext-control", "xtext-syntax"}
+)
+"""Commands of SMTP that no correct client sends there."""
+
+_FAMILIES = (
+    (MALFORMED_ADDRESS, ("adresse mal formée", _SENDER)),
+    (WRONG_COMMAND, ("commande SMTP fausse ou mal placée", "Un balayage, ou un logiciel défectueux.")),
+)
+
 UNKNOWN = ("", "`mss-gateway trace` et le journal en disent plus.")
 
 KINDS = {
@@ -260,7 +306,8 @@ def words(reason: str) -> tuple[str, str]:
     """Meaning and remedy of a slug; a meaning is empty when the slug has to speak for itself."""
     if reason in ARCHIVES and reason not in WORDS:
         return ARCHIVES[reason], _ARCHIVE
-    return WORDS.get(reason, UNKNOWN)
+    family = next((said for slugs, said in _FAMILIES if reason in slugs), UNKNOWN)
+    return WORDS.get(reason, family)
 
 
 def own_words(reason: str) -> tuple[str, str]:

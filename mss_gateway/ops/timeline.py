@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Protocol
 
 from mss_gateway.base.errors import InvalidValue
@@ -14,7 +13,7 @@ from mss_gateway.rules.ins import mask_text
 from mss_gateway.rules.meanings import meaning
 from mss_gateway.rules.telling import told, words
 
-from .operation import NOT_FOUND, USAGE, Arguments, Operation, OperationRefused, Result, limit_of, text
+from .operation import NOT_FOUND, USAGE, Arguments, Operation, OperationRefused, Result, limit_of, local, text
 
 LIMIT = 200
 """Lines that are shown when nothing else is asked for."""
@@ -124,8 +123,3 @@ def _record(line: TraceLine, own: str) -> Result:
     if line.message_id and line.message_id != own:
         record["message_id"] = line.message_id
     return record
-
-
-def local(at: float) -> datetime:
-    """Epoch seconds as local time with its zone."""
-    return datetime.fromtimestamp(at, UTC).astimezone()

@@ -25,6 +25,8 @@ from .operation import (
     OperationRefused,
     Result,
     flag,
+    limit_of,
+    number,
     text,
     texts,
 )
@@ -131,7 +133,7 @@ class TrustOperations:
 
     async def diff(self, arguments: Arguments) -> Result:
         """What the list given would change, else the one that waits, else what the last one has changed."""
-        data, limit = _list(arguments), _number(arguments, "limit", 50, MAX_DOMAINS)
+        data, limit = _list(arguments), limit_of(arguments, 50, MAX_DOMAINS)
         return await _threaded(lambda: self._desk.diff(data, limit))
 
     async def apply(self, arguments: Arguments) -> Result:
@@ -163,7 +165,7 @@ class TrustOperations:
 
     async def sessions(self, arguments: Arguments) -> Result:
         """The last refused sessions, the latest first."""
-        return {"sessions": self._desk.sessions(_number(arguments, "limit", 20, 1000))}
+        return {"sessions": self._desk.sessions(limit_of(arguments, 20, 1000))}
 
     async def explain(self, arguments: Arguments) -> Result:
         """Why a peer is accepted or refused: `certificates`, a `session`, a `host` with its `port`, or a `domain`."""
@@ -178,7 +180,7 @@ class TrustOperations:
         if arguments.get("session"):
             return {"peers": [await self._session(text(arguments, "session"), domain)]}
         if arguments.get("host"):
-            port = _number(arguments, "port", 25, 65535)
+            port = number(arguments, "port", 25, least=1, most=65535)
             places: Sequence[Place] = await _addresses(text(arguments, "host"), port)
         elif domain:
             places = await self._hosts(domain)
@@ -293,13 +295,6 @@ def _refused(problem: GatewayError) -> OperationRefused:
     sentence = str(getattr(problem, "sentence", "") or getattr(problem, "text", "") or problem)
     exit_code = CONFLICT if reason in _NOTHING_TO_DO or reason.startswith("list-") else UNAVAILABLE
     return OperationRefused(mask_text(sentence), reason, exit_code)
-
-
-def _number(arguments: Arguments, name: str, default: int, most: int) -> int:
-    value: Any = arguments.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise OperationRefused(f"The {name} is a number from 1 to {most}", "bad-argument", USAGE)
-    return value
 
 
 def _domain(arguments: Arguments) -> str | None:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from mss_gateway.observe.events import Event
 from mss_gateway.observe.log import Log
+from mss_gateway.observe.redact import Digest
 from mss_gateway.ports.audit import Audit
 from mss_gateway.ports.store import StoreError
 
@@ -125,7 +126,7 @@ class Auditing:
         sealed = await self._store.seal_trace(time.time())
         self._sealed_at = time.monotonic()
         if sealed is not None:
-            self._log.info(Event.AUDIT_SEALED, line=sealed.line_id, link=sealed.link)
+            self._log.info(Event.AUDIT_SEALED, line=sealed.line_id, link=Digest(sealed.link))
 
     async def purge(self, before: float) -> int:
         """Remove lines older than that, unless the chain up to there is damaged; returns how many."""

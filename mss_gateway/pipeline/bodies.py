@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
 
 from mss_gateway.mail.prepare import Prepared, prepare
 from mss_gateway.mail.spans import Buffer
 from mss_gateway.mail.structure import MimePart
-from mss_gateway.ports.records import TEXT_PART, NewBody, SpoolFile
+from mss_gateway.ports.filetext import FileText
+from mss_gateway.ports.records import NewBody, SpoolFile
 from mss_gateway.ports.sealing import Seal, SealBroken
 
 
@@ -46,35 +46,13 @@ def _prepare_file(header: bytes, text: SpoolFile, root: MimePart | None) -> Prep
 
 @contextlib.contextmanager
 def open_text(text: bytes | SpoolFile) -> Iterator[Buffer]:
-    """The octets of a text, wherever they lie; blocking when they are read."""
+    """The octets of a text, wherever they lie; blocking when they are read. Raises OSError, also for a changed file."""
     if isinstance(text, bytes):
         yield text
         return
     with text.path.open("rb", buffering=0) as file:
         seal = None if text.key is None else Seal(text.key)
-        yield FileOctets(file.fileno(), text.offset, text.size, seal)
-
-
-class FileOctets:
-    """A stretch of a file, read when asked for: a map would count the whole message as memory in use."""
-
-    def __init__(self, fd: int, offset: int, size: int, seal: Seal | None = None) -> None:
-        self._seal = seal
-        self._fd = fd
-        self._offset = offset
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, part: slice, /) -> bytes:
-        start, stop, _ = part.indices(self._size)
-        if self._seal is None:
-            return self._read(start, stop - start)
         try:
-            return self._seal.open_range(TEXT_PART, self._size, start, stop - start, self._read)
+            yield FileText(file.fileno(), text.offset, text.size, seal)
         except SealBroken:
             raise OSError("the sealed spool file was changed") from None
-
-    def _read(self, at: int, octets: int) -> bytes:
-        return os.pread(self._fd, octets, self._offset + at)

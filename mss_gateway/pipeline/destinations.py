@@ -10,6 +10,7 @@ from enum import Enum
 from mss_gateway.mail.envelope import Recipient
 from mss_gateway.ports.outbox import Claimed, Share
 from mss_gateway.ports.relay import Fate, Outcome
+from mss_gateway.rules.pace import Pace
 from mss_gateway.rules.retry import OF_ONE_MESSAGE, RetryOptions, wait
 
 SILENCE_MOST = 900.0
@@ -58,6 +59,7 @@ class _Traffic:
     `emptied` tells that the last claim took all that was due, so that there is nothing more to ask for.
     """
 
+    pace: Pace
     under_way: int = 0
     at_hand: deque[Claimed] = field(default_factory=deque)
     ahead: int = 0
@@ -73,13 +75,14 @@ class _Traffic:
 class Destinations:
     """Letters and silences by domain. A domain that fails is asked with one letter at a time until it answers.
 
+    With `first` below `each` a domain begins with that many letters at a time and comes to `each` as it answers.
     To a domain whose letters end faster than the store hands out new ones some are claimed ahead, so that no connection
     waits for the disk; to a slow one none are, so that a crash finds few leases.
     """
 
-    def __init__(self, total: int, each: int, retry: RetryOptions) -> None:
+    def __init__(self, total: int, each: int, retry: RetryOptions, first: int | None = None) -> None:
         self._total = total
-        self._each = each
+        self._beginning = Pace.beginning(each if first is None else first, each)
         self._retry = retry
         self._traffic: dict[str, _Traffic] = {}
         self._turns: dict[str, None] = {}  # domains with letters at hand, in the order of their turns
@@ -114,7 +117,8 @@ class Destinations:
     def _most(self, domain: str, now: float) -> int:
         """Letters that may be under way there. Mail to a silent domain only learns that it has to wait."""
         if domain not in self._silences:
-            return self._each
+            one = self._traffic.get(domain)
+            return (self._beginning if one is None else one.pace).beside(self._total, len(self._traffic))
         return max(1, self._total // 2) if self.silence(domain, now) is not None else 1
 
     def _rooms(self, now: float) -> dict[str, int]:
@@ -126,13 +130,13 @@ class Destinations:
 
     def share(self, now: float) -> Share:
         """What the next claim may take."""
-        return Share(self._free, self._each, self._rooms(now))
+        return Share(self._free, self._beginning.allowed, self._rooms(now))
 
     def share_of_newcomers(self, now: float) -> Share:
         """What a claim may take for domains that hold nothing and have not had their turn just now."""
         served = (domain for domain, one in self._traffic.items() if one.held or one.ended)
         rooms = self._rooms(now) | dict.fromkeys(served, 0)
-        return Share(self._free, self._each, rooms)
+        return Share(self._free, self._beginning.allowed, rooms)
 
     @property
     def _free(self) -> int:
@@ -141,7 +145,10 @@ class Destinations:
     def put(self, letters: Sequence[Claimed]) -> None:
         """Letters that were claimed are at hand."""
         for letter in letters:
-            self._traffic.setdefault(letter.domain, _Traffic()).at_hand.append(letter)
+            one = self._traffic.get(letter.domain)
+            if one is None:
+                one = self._traffic[letter.domain] = _Traffic(self._beginning)
+            one.at_hand.append(letter)
             self._turns[letter.domain] = None
 
     def claimed(self, share: Share, letters: Sequence[Claimed], since: float) -> None:
@@ -151,7 +158,9 @@ class Destinations:
         self._cut = len(letters) >= share.total
         for domain, one in list(self._traffic.items()):
             one.emptied = brought[domain] < share.rooms.get(domain, share.each)
-            one.ahead = min(int(one.ended * AHEAD / max(since, AHEAD / AHEAD_MOST)), AHEAD_MOST * self._each)
+            one.ahead = min(
+                int(one.ended * AHEAD / max(since, AHEAD / AHEAD_MOST)), AHEAD_MOST * one.pace.allowed
+            )
             if not one.held and not one.ended and not one.unwritten:
                 del self._traffic[domain]
             one.ended = 0
@@ -184,7 +193,12 @@ class Destinations:
         if one.emptied and domain in self._left_out and one.held < self._most(domain, now):
             self._left_out -= {domain}
             return True
-        return self._cut or (not one.emptied and len(one.at_hand) <= one.ahead // 2)
+        return self._cut or (not one.emptied and len(one.at_hand) <= one.ahead // 4)
+
+    def pressing(self, domain: str) -> bool:
+        """Whether so many ends are unwritten that the next letters there will soon wait for the disk."""
+        one = self._traffic[domain]
+        return 4 * one.unwritten >= 3 * one.pace.allowed
 
     def written(self, domain: str) -> None:
         """The store knows of the end of a letter."""
@@ -207,10 +221,16 @@ class Destinations:
 
     def heard(self, domain: str, outcomes: Sequence[Outcome], now: float, dice: float) -> Heard:
         """Learn from an attempt. Failures while the domain is silent began before it fell silent: they add nothing."""
-        if not all(unreachable(one) for one in outcomes):
+        one = self._traffic.get(domain)
+        if not all(unreachable(each) for each in outcomes):
+            if one is not None:
+                waiting = one.under_way >= one.pace.allowed and (bool(one.at_hand) or not one.emptied)
+                one.pace = one.pace.answered(waiting=waiting)
             return Heard.BACK if self._silences.pop(domain, None) is not None else Heard.NOTHING
         if self.silence(domain, now) is not None:
             return Heard.NOTHING
+        if one is not None:
+            one.pace = one.pace.silent()
         before = self._silences.get(domain)
         failures = before.failures + 1 if before is not None else 1
         pause = min(wait(failures, self._retry, dice), SILENCE_MOST)

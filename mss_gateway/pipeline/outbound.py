@@ -43,6 +43,8 @@ LET_IN_EVERY = 0.1
 class OutboundOptions:
     """Times in seconds (RCP-1, QUE-2); `total` letters under way at once, `per_domain` of one domain.
 
+    A domain begins with `first` letters at a time, None: with all that it may have.
+
     `lease` is how long a claim holds without being renewed, `drain` what an attempt under way gets at shutdown;
     `node` names this gateway among those that share the queue (QUE-4).
     """
@@ -53,6 +55,7 @@ class OutboundOptions:
     warn_after: float = 4 * 3600.0
     total: int = 200
     per_domain: int = 5
+    first: int | None = None
     lease: float = 300.0
     drain: float = 20.0
     node: str = ""
@@ -85,7 +88,9 @@ class Outbound:
         self.desk = Desk(book, store, stationery, self._options.retry)
         self._ledger = Ledger(store, self.desk, log)
         self._leases = Leases(store, self._clock, self._options.lease, log)
-        self._destinations = Destinations(self._options.total, self._options.per_domain, self._options.retry)
+        self._destinations = Destinations(
+            self._options.total, self._options.per_domain, self._options.retry, self._options.first
+        )
         self._told = RelayLog(log)
         self._awake = asyncio.Event()
         self._stopping = False
@@ -225,7 +230,8 @@ class Outbound:
         return None
 
     async def _claim(self, now: float, share: Share) -> list[Claimed]:
-        """Lease what is due, and read what is small of it."""
+        """Lease what is due, and read what is small of it; outcomes that wait go into the same commit."""
+        self._ledger.press()
         letters = await self._store.claim(self.lease(now), share)
         for letter in letters:
             self._leases.hold(letter)
@@ -297,7 +303,8 @@ class Outbound:
         ]
         if silence is None:
             self._told.attempt(letter.domain, verdicts, asyncio.get_running_loop().time() - begun)
-        late = await self._ledger.write(letter, verdicts, now)
+        pressing = self._destinations.pressing(letter.domain)
+        late = await self._ledger.write(letter, verdicts, now, pressing=pressing)
         if late or any(one.then is not None for one in verdicts):
             self.wake()  # its next moment may come before all that are known
 

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Whole FETCH or UIDFETCH lines of a batch in order, and the highest mod-sequence of the messages in them.
+    """Whole FETCH or UIDFETCH lines of a batch in order, and the highest mod-sequence of the messages in them;
+    where FLAGS are among the items, also every keyword that the lines show.
 
     A UID among the lines stands for a message whose text is too large to come along: it is to be read in pieces.
     """
 
     pieces: tuple[bytes | int, ...]
     modseq: int
+    keywords: frozenset[str] = frozenset()
 
 
 class FetchLines(Protocol):

@@ -112,10 +112,13 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """UIDs, ascending, that changed or appeared and that were expunged after a mod-sequence (RFC 7162)."""
+    """UIDs, ascending, that changed or appeared and that were expunged after a mod-sequence (RFC 7162).
+
+    Where it is forgotten when old expunges were, all of those are among `vanished` (section 5).
+    """
 
     changed: array[int]
-    vanished: array[int]
+    vanished: Uids
 
 
 class Want(Enum):
@@ -226,7 +229,10 @@ class Mailboxes(Rights, Annotations, Activity, TextSearch, FetchLines, Protocol)
         """All that happened after mod-sequence `since`."""
 
     async def touched(self, folder_id: int, viewer: Viewer, since: int) -> Touched:
-        """Which messages changed or went after mod-sequence `since`: flat in memory for any distance."""
+        """Which messages changed or went after mod-sequence `since`: flat in memory for any distance.
+
+        From before what is remembered, all that ever went count as gone after it.
+        """
 
     async def flags_of(self, folder_id: int, viewer: Viewer, uids: Sequence[int]) -> list[FlagRow]:
         """Flags of the ascending UIDs that still exist: the cheapest of all reads."""

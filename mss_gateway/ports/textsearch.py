@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +48,10 @@ class TextSearch(Protocol):
 
     async def find_fuzzy(self, folder_id: int, words: Sequence[str]) -> FuzzyHits:
         """Messages of a folder in which most of the folded words occur, also as plural, feminine or beginning."""
+
+    def reading_texts(self) -> AbstractContextManager[None]:
+        """Inside, messages are read for a search that no index has answered: the making of indexes lets it go first,
+        for some seconds at a time."""
 
     async def reindex(self, box_id: int) -> int:
         """Make the index of a box anew, whole; return how many messages it holds, 0 when it is switched off."""

@@ -43,6 +43,10 @@ class Connection:
         self.host = host
         self.address = address
         self.messages = 0
+        self.went_whole = False  # the letter under way, in one flight
+        self._row = 0  # letters taken, one right after the other
+        self._taken = 0  # the number of the last of them
+        self._heard = 0.0  # when that was, in the loop's time
         self.born = asyncio.get_running_loop().time()
         self.certificate = b""
         self.looked: tuple[int, float, PeerName] | None = None  # generation, until when, who
@@ -61,6 +65,18 @@ class Connection:
         limits = self._options.limits
         young = asyncio.get_running_loop().time() - self.born < limits.age
         return young and self.messages < limits.messages and self.core.idle and self.stream.alive
+
+    def served(self) -> None:
+        """The letter begun last was taken."""
+        self._row = self._row + 1 if self._taken == self.messages - 1 else 1
+        self._taken = self.messages
+        self._heard = asyncio.get_running_loop().time()
+
+    def flows(self, letters: int, seconds: float) -> bool:
+        """Whether so many letters in a row were taken right before the one begun, the last one within these seconds."""
+        if self._row < letters or self._taken != self.messages - 1 or not self.stream.alive:
+            return False
+        return asyncio.get_running_loop().time() - self._heard <= seconds
 
     async def event(self, deadline: float) -> ClientEvent | Signal:
         """The next event, within `deadline` seconds however the peer spreads its octets; `CLOSED` at the end.

@@ -17,11 +17,14 @@ class LetterIncomplete(GatewayError):
 
 
 class Content:
-    """Header and text of a letter; `eight_bit`, `binary` and `utf8_header` as `Wish` wants them."""
+    """Header and text of a letter; `eight_bit`, `binary` and `utf8_header` as `Wish` wants them.
+
+    `first` holds the first piece: all octets of what is not longer.
+    """
 
     def __init__(self, letter: Letter) -> None:
         self._letter = letter
-        self._first = b""
+        self.first = b""
         self.size = len(letter.header) + letter.text_size
         self.eight_bit = False
         self.binary = False
@@ -31,7 +34,7 @@ class Content:
     async def of(cls, letter: Letter) -> Content:
         """Read the letter through once; raises `LetterIncomplete`, and whatever the store raises."""
         content = cls(letter)
-        content._first = letter.header + await content._read(0)
+        content.first = letter.header + await content._read(0)
         survey = ContentSurvey()
         async for piece in content.pieces():
             survey.add(piece)
@@ -42,7 +45,7 @@ class Content:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """All octets in order; raises `LetterIncomplete`, and whatever the store raises."""
-        yield self._first
+        yield self.first
         at = PIECE
         while at < self._letter.text_size:
             yield await self._read(at)

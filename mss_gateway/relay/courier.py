@@ -14,6 +14,7 @@ from mss_gateway.ports.relay import Letter, Outcome, PeerCheck
 
 from .connection import Connection, ServiceFailed, identified, not_listed, open_connection
 from .content import Content, LetterIncomplete
+from .flights import Losses
 from .options import RelayOptions
 from .places import Exchanger, Host
 from .pool import Pool
@@ -58,6 +59,7 @@ class RelayCourier:
         self._resolver: Resolver | None = None
         self._pool = Pool(options)
         self._shunned: dict[Host, float] = {}
+        self._losses = Losses()
 
     @property
     def pool(self) -> Pool:
@@ -200,13 +202,20 @@ class RelayCourier:
                 whole = connection.messages > 0
                 raise not_listed(connection, batch.domain, peer)
             transaction = Transaction(connection, batch.recipients, self._options.deadlines, batch.clock)
-            told = await transaction.run(batch.letter, batch.content, use_chunking=self._options.use_chunking)
+            told = await transaction.run(
+                batch.letter,
+                batch.content,
+                use_chunking=self._options.use_chunking,
+                whole=connection.host not in self._losses,
+            )
             whole = connection.core.idle
             return told
         finally:
             if whole:
                 self._pool.give_back(connection)
             else:
+                if connection.went_whole:
+                    self._losses.note(connection.host)
                 connection.abort()
 
 

@@ -10,15 +10,18 @@ from .options import RelayOptions
 from .places import Host
 from .problems import RelayProblem
 
+_TICK = 0.002  # seconds: the loop's timers are no finer
+
 
 class _Lane:
     """What is known of one host: a slot for each connection allowed, and the idle ones."""
 
-    __slots__ = ("idle", "slots", "users")
+    __slots__ = ("idle", "slots", "timer", "users")
 
     def __init__(self, slots: int) -> None:
         self.slots = asyncio.Semaphore(slots)
-        self.idle: deque[tuple[Connection, asyncio.TimerHandle]] = deque()
+        self.idle: deque[tuple[Connection, float]] = deque()  # with the moment at which each is ended
+        self.timer: asyncio.TimerHandle | None = None  # at that of the first one, or before it
         self.users = 0
 
 
@@ -75,9 +78,8 @@ class Pool:
         """The idle connection used last, None when there is none that can still be used."""
         lane = self._lanes[host]
         while lane.idle:
-            connection, timer = lane.idle.pop()
+            connection, _ = lane.idle.pop()
             self._idle -= 1
-            timer.cancel()
             if connection.usable:
                 return connection
             connection.part()
@@ -90,8 +92,10 @@ class Pool:
             return
         lane = self._lanes[connection.host]
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._options.limits.idle, self._expire, connection)
-        lane.idle.append((connection, timer))
+        due = loop.time() + self._options.limits.idle
+        lane.idle.append((connection, due))
+        if lane.timer is None:
+            lane.timer = loop.call_at(due, self._expire, connection.host, lane)
         self._idle += 1
         if self._idle > self._options.limits.idle_in_all:
             self._drop_oldest()
@@ -105,24 +109,27 @@ class Pool:
             self._forget(host, lane)
 
     def _end(self, lane: _Lane) -> None:
-        connection, timer = lane.idle.popleft()
+        connection, _ = lane.idle.popleft()
         self._idle -= 1
-        timer.cancel()
         connection.part()
 
     def _drop_oldest(self) -> None:
         host, lane = min(
             ((host, lane) for host, lane in self._lanes.items() if lane.idle),
-            key=lambda pair: pair[1].idle[0][1].when(),
+            key=lambda pair: pair[1].idle[0][1],
         )
         self._end(lane)
         self._forget(host, lane)
 
-    def _expire(self, connection: Connection) -> None:
-        lane = self._lanes[connection.host]
-        # The first one is the one that waits longest, and all wait equally long: it is this one.
-        self._end(lane)
-        self._forget(connection.host, lane)
+    def _expire(self, host: Host, lane: _Lane) -> None:
+        """End those whose time is over. One timer serves all, moved when it fires: most are taken again long before."""
+        lane.timer = None
+        loop = asyncio.get_running_loop()
+        while lane.idle and lane.idle[0][1] <= loop.time() + _TICK:
+            self._end(lane)
+        if lane.idle:
+            lane.timer = loop.call_at(lane.idle[0][1], self._expire, host, lane)
+        self._forget(host, lane)
 
     def _forget_user(self, host: Host, lane: _Lane) -> None:
         lane.users -= 1
@@ -131,3 +138,6 @@ class Pool:
     def _forget(self, host: Host, lane: _Lane) -> None:
         if not lane.users and not lane.idle and self._lanes.get(host) is lane:
             del self._lanes[host]
+            if lane.timer is not None:
+                lane.timer.cancel()
+                lane.timer = None

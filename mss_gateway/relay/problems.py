@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from mss_gateway.base.errors import GatewayError
 from mss_gateway.mail.envelope import Recipient
@@ -33,6 +34,7 @@ def one_line(text: str) -> str:
     return mask_text(plain)[:MAX_TEXT]
 
 
+@lru_cache(maxsize=64)
 def said(reply: Reply) -> str:
     """The peer's reply in one line, code and status first."""
     status = f"{reply.enhanced} " if reply.enhanced else ""

@@ -29,11 +29,9 @@ from mss_gateway.protocol.smtp import (
 
 from .connection import Connection
 from .content import Content
+from .flights import AT_ONCE, may_go_whole
 from .options import RelayDeadlines
 from .problems import RelayProblem, distrusted, refused, said
-
-AT_ONCE = 15 * 1024
-"""Octets of content that go out together with their end: with the command before they fit in one TLS record."""
 
 
 class Interrupted(RelayProblem):
@@ -57,10 +55,16 @@ class Transaction:
         self._host = connection.host.name
         self._outcomes: list[Outcome | None] = [None] * len(recipients)
         self._accepted: list[int] = []
+        self._unanswered = 0
         self._ended = False
 
-    async def run(self, letter: Letter, content: Content, *, use_chunking: bool) -> tuple[Outcome, ...]:
-        """One outcome for each recipient, in their order; raises `Interrupted`, and `LetterIncomplete`."""
+    async def run(
+        self, letter: Letter, content: Content, *, use_chunking: bool, whole: bool = False
+    ) -> tuple[Outcome, ...]:
+        """One outcome for each recipient, in their order; raises `Interrupted`, and `LetterIncomplete`.
+
+        With `whole` the letter may go in one flight, where `may_go_whole` says so as well.
+        """
         wish = Wish(
             letter.sender,
             tuple(self._recipients),
@@ -78,8 +82,9 @@ class Transaction:
         missing = set(range(len(self._recipients))).difference(chosen.places)
         self._fail(chosen.unfit, missing)
         self._connection.messages += 1
-        self._connection.core.begin(chosen)
+        self._unanswered = len(chosen.places)
         try:
+            self._begin(chosen, content, whole=whole)
             await self._talk(chosen, content)
         except ProtocolViolation as violation:
             self._broken("peer-broke-protocol", violation.public, "4.5.0")
@@ -88,8 +93,23 @@ class Transaction:
         except StreamClosed:
             self._broken("lost", "the connection was lost", "4.4.2")
         except InvalidValue as error:
-            self._fail(Unfit("5.6.0", error.public, "bare-line-end"), self._accepted)
+            self._fail(Unfit("5.6.0", error.public, "bare-line-end"), self._open())
         return self._told()
+
+    def _begin(self, chosen: Fit, content: Content, *, whole: bool) -> None:
+        """Say the envelope, and the content with it where it may be: only answers are certain from then on."""
+        connection = self._connection
+        connection.went_whole = False
+        if not (whole and may_go_whole(connection, chosen, content)):
+            connection.core.begin(chosen)
+            return
+        self._let_answer()
+        connection.core.begin(chosen, content.first)
+        self._ended = connection.went_whole = True
+
+    def _open(self) -> list[int]:
+        """Recipients of whom nothing is known yet."""
+        return [place for place, outcome in enumerate(self._outcomes) if outcome is None]
 
     def _told(self) -> tuple[Outcome, ...]:
         told = tuple(outcome for outcome in self._outcomes if outcome is not None)
@@ -98,9 +118,13 @@ class Transaction:
 
     async def _talk(self, chosen: Fit, content: Content) -> None:
         """Speak until the transaction is over."""
+        core, deadlines = self._connection.core, self._deadlines
         while True:
-            event = await self._connection.event(self._deadlines.command)
+            event = core.next_event()
+            if event is NEED_DATA:
+                event = await self._connection.event(deadlines.answer if self._ended else deadlines.command)
             if isinstance(event, RecipientAnswered):
+                self._unanswered -= 1
                 self._recipient(event, chosen.places[event.index])
             elif isinstance(event, SenderAnswered):
                 self._sender(event.reply, chosen.places)
@@ -180,7 +204,8 @@ class Transaction:
             else:
                 self._refuse(event.reply, self._accepted)
         elif isinstance(event, PeerCloses):
-            if not self._ended:
+            # Of a flight, what comes behind the command that is answered so is not looked at.
+            if not self._ended or self._unanswered:
                 raise Interrupted("peer-temporary", said(event.reply), "4.4.2", host=self._host)
             self._refuse(event.reply, self._accepted)
         else:
@@ -192,11 +217,12 @@ class Transaction:
             raise Interrupted(reason, f"{self._host}: {text}", status, host=self._host)
         reason = "lost-after-data" if reason == "lost" else reason
         text = f"{self._host}: {text} after the end of the message"
-        for place in self._accepted:
+        for place in self._open():
             self._set(place, Fate.UNCERTAIN, reason, text, status)
 
     def _sent(self, reply: Reply) -> None:
         text, status = said(reply), reply.enhanced or "2.0.0"
+        self._connection.served()
         for place in self._accepted:
             self._set(place, Fate.SENT, "sent", text, status)
 

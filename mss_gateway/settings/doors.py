@@ -28,8 +28,10 @@ def imap_door(file: File, hostname: str, *, implicit: bool) -> ImapdOptions:
         implicit,
         limits.append_size,
         ImapDeadlines(command=limits.idle_timeout, idle=limits.idle_timeout),
+        message_limit=limits.imap_messages,
         annotations=limits.annotations,
         annotation_size=limits.annotation_size,
         comment=file.gateway.comment,
         admin=file.gateway.admin,
+        progress=limits.imap_progress,
     )

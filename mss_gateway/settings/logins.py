@@ -9,7 +9,7 @@ from pathlib import Path
 from mss_gateway.identity.locks import LockOptions, Network
 from mss_gateway.identity.passwords import PasswordOptions
 from mss_gateway.identity.scramkeys import ScramOptions
-from mss_gateway.identity.slowdown import SlowdownOptions
+from mss_gateway.rules.slowdown import SlowdownOptions
 
 from .explain import ConfigError
 from .schema import File

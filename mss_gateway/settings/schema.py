@@ -94,6 +94,8 @@ class LimitsSection(Section):
     connections_per_address: Count = 50
     imap_connections: Count = 10_000
     imap_connections_per_address: Count = 500
+    imap_messages: Annotated[int, Field(ge=1000, le=4_294_967_295)] = 1_000_000
+    imap_progress: Seconds = 5.0
     command_timeout: Seconds = 300.0
     data_timeout: Seconds = 180.0
     transaction_timeout: Seconds = 1800.0
@@ -159,7 +161,7 @@ class RelaySection(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 25
     nameservers: builtins.list[Endpoint] = []
     routes: builtins.list[str] = []
-    connections_per_domain: Count = 4
+    connections_per_domain: Count = 10
     messages_per_connection: Count = 1000
     connect_timeout: Seconds = 30.0
     command_timeout: Seconds = 300.0

@@ -13,6 +13,8 @@ class KeepSection(Section):
     """[keep]: what is kept of what was deleted, and backups."""
 
     deleted_days: Annotated[float, Field(ge=0)] = 30.0
+    expunged_days: Annotated[float, Field(ge=0)] = 90.0
+    compact_below: Annotated[float, Field(ge=0, le=0.9)] = 0.5
     backup_to: str = ""
     backup_every_hours: Annotated[float, Field(gt=0)] = 24.0
     backup_keep: Annotated[int, Field(ge=0)] = 14

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mss_gateway.identity.oidc_options import PSC_DOCUMENT
+
 from .section import Seconds, Section
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
@@ -17,7 +19,7 @@ class OidcSection(Section):
 
     mode: Literal["off", "jwks", "introspection"] = "off"
     issuer: str = ""
-    document: str = "/.well-known/wallet-openid-configuration"
+    document: str = PSC_DOCUMENT
     jwks_url: str = ""
     introspection_url: str = ""
     userinfo_url: str = ""

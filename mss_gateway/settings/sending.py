@@ -19,6 +19,10 @@ from .schema import File
 HOUR = 3600.0
 
 
+FIRST_CONNECTIONS = 2
+"""Letters at a time, and so connections, with which a domain begins; more follow while it answers and mail waits."""
+
+
 def relay_options(path: Path, file: File, hostname: str) -> RelayOptions:
     """How other operators are reached; raises `ConfigError`."""
     relay = file.relay
@@ -76,6 +80,7 @@ def outbound_options(path: Path, file: File) -> OutboundOptions:
         lifetime=queue.lifetime_hours * HOUR,
         warn_after=queue.warn_after_hours * HOUR,
         per_domain=file.relay.connections_per_domain,
+        first=FIRST_CONNECTIONS,
     )
 
 

@@ -14,6 +14,7 @@ from .refusals import TrustProblem
 
 MAX_DEPTH = 6  # certificates of a chain; IGC-Santé has three
 MAX_FILE = 32 * 1024 * 1024  # octets of a certificate or CRL file
+_PIECE = 64 * 1024  # octets read at once
 _BROKEN = (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm)
 
 
@@ -77,8 +78,7 @@ def span(chain: Iterable[x509.Certificate]) -> tuple[datetime, datetime]:
 def read_file(path: Path) -> bytes:
     """Return a file's octets; raises `TrustProblem` naming the file when it cannot be read or is huge."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE + 1)
+        data = _octets(path)
     except OSError as error:
         raise TrustProblem(
             "file-unreadable", f"{path}: {error.strerror}: check the path and rights"
@@ -86,6 +86,16 @@ def read_file(path: Path) -> bytes:
     if len(data) > MAX_FILE:
         raise TrustProblem("file-too-large", f"{path}: larger than {MAX_FILE} octets: not what it should be")
     return data
+
+
+def _octets(path: Path) -> bytes:
+    """All of a file, or a bit more than is allowed; in pieces, because one read sets aside all that it may give."""
+    pieces, size = [], 0
+    with path.open("rb") as file:
+        while size <= MAX_FILE and (piece := file.read(_PIECE)):
+            pieces.append(piece)
+            size += len(piece)
+    return b"".join(pieces)
 
 
 def load_anchors(paths: Iterable[Path], *, test_authorities: bool) -> Anchors:

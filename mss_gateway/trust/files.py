@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from mss_gateway.observe.durable import sync
+
 from .refusals import TrustProblem
 
 
@@ -22,7 +24,7 @@ def keep(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise _not_kept(path, error) from None
 
@@ -45,12 +47,3 @@ def _not_kept(path: Path, error: OSError) -> TrustProblem:
     return TrustProblem(
         "state-not-kept", f"{path}: cannot be kept ({error.strerror}): check the folder and the disk"
     )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in the folder last; raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from mss_gateway.observe.durable import sync
+
 from .anchors import read_file
-from .files import keep, keep_copy, sync_folder
+from .files import keep, keep_copy
 from .listing import TrustedList
 from .refusals import ListRefused
 
@@ -148,7 +150,7 @@ class ListShelf:
         self._write(PINNED, left.encode("ascii"))
         # The file keeps its time: by that of its own taking its signer is judged.
         (self._folder / PREVIOUS).replace(self._folder / CURRENT)
-        sync_folder(self._folder)
+        sync(self._folder)
         self.current, self.before = previous, None
         self.source = ROLLBACK
         self._keep_sources()

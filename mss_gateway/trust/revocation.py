@@ -42,10 +42,6 @@ class RevocationLists:
         """All of them as PEM, for OpenSSL."""
         return "".join(one.pem for one in self.by_issuer.values())
 
-    def earliest_end(self) -> datetime | None:
-        """The first nextUpdate to come or gone, None without CRLs."""
-        return min((one.next_update for one in self.by_issuer.values()), default=None)
-
     def check(self, chain: tuple[x509.Certificate, ...], now: datetime, grace_hours: float) -> str | None:
         """Return the slug of what is wrong with a chain (leaf first, root last), or None.
 

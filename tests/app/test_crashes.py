@@ -67,9 +67,10 @@ def test_a_library_that_warns(said: io.StringIO) -> None:
         raise OSError(CANARY)
     except OSError:
         logger.exception(CANARY)
-    lines = said.getvalue().splitlines()
+    # What an earlier test has left behind may be collected just now, and its library warn of it.
+    lines = [line for line in said.getvalue().splitlines() if "library=library.of.somebody" in line]
     assert len(lines) == 2
-    assert all("library-warning" in line and "library=library.of.somebody" in line for line in lines)
+    assert all("library-warning" in line for line in lines)
     assert "error=OSError" in lines[1]
 
 
@@ -96,7 +97,7 @@ except typer.Exit as end:
     raise SystemExit(end.exit_code) from None
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=110
     )
     assert done.returncode != 0
     assert "canari" not in done.stdout + done.stderr

@@ -71,7 +71,7 @@ def collector() -> Iterator[Collector]:
     made.close()
 
 
-def with_spans(endpoint: str, timeout: float = 5.0) -> Change:
+def with_spans(endpoint: str, timeout: float = 30.0) -> Change:
     """The settings with every message observed."""
 
     def change(settings: Settings) -> Settings:
@@ -124,7 +124,7 @@ def test_spans_go_to_the_collector_alone(
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     collector.leads_to = elsewhere.endpoint
-    with gateway_in_thread(tmp_path, with_spans(collector.endpoint, 1.0)) as served:
+    with gateway_in_thread(tmp_path, with_spans(collector.endpoint, 4.0)) as served:
         assert delivered(served, MEDECIN).startswith("250")
     assert (bool(collector.requests), proxy.requests, elsewhere.requests) == (True, [], [])
     proxy.close()

@@ -17,7 +17,7 @@ from tests.support.pki import Subject, new_pki
 from tests.support.trust import HOSTED, OURS
 
 (VALID,) = (row for row in MATRIX if row.name == "valid")
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 Spoil = Callable[[Path], None]
 
 

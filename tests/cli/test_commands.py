@@ -33,7 +33,7 @@ def command(config: Path, *words: str) -> tuple[int, str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
     assert "Traceback" not in done.stdout + done.stderr
@@ -49,7 +49,7 @@ def asked(gateway: GatewayProcess, *words: str) -> Any:
 
 def login(gateway: GatewayProcess, account: Account, password: str = "") -> bool:
     """May this account log in for submission now?"""
-    with smtplib.SMTP("127.0.0.1", gateway.handout.ports.submission, timeout=20) as smtp:
+    with smtplib.SMTP("127.0.0.1", gateway.handout.ports.submission, timeout=60) as smtp:
         smtp.starttls(context=tls(gateway.handout))
         try:
             smtp.login(account.login, password or account.password)
@@ -61,7 +61,7 @@ def login(gateway: GatewayProcess, account: Account, password: str = "") -> bool
 def recipient_reply(gateway: GatewayProcess, address: str) -> int:
     """The reply code that a listed operator gets for a recipient."""
     handout = gateway.handout
-    with smtplib.SMTP("127.0.0.1", handout.ports.mta, timeout=20) as smtp:
+    with smtplib.SMTP("127.0.0.1", handout.ports.mta, timeout=60) as smtp:
         smtp.starttls(context=tls(handout, handout.operator))
         smtp.ehlo("hopital.example")
         assert smtp.mail(f"a@{handout.operator.domain}")[0] == 250
@@ -174,6 +174,6 @@ def test_help_is_quick() -> None:
         "print({'pydantic', 'cryptography', 'lxml', 'apsw', 'signxml'} & set(sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=110, check=True
     )
     assert done.stdout.strip() == "set()"

@@ -24,6 +24,12 @@ ZOE = "zoe.lefevre@medecin.mssante.fr"
 BODY = [line(ZOE, number=5, person=("LEFÈVRE", "ZOÉ"), town=("77000", "MELUN")), *lines(40)]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message waits for the directory no longer than a moment; what a test asks it waits for."""
+    monkeypatch.setattr("mss_gateway.directory.annuaire.PATIENCE", 60.0)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """A configuration in whose state folder nothing was imported."""

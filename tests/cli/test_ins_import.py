@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import socket
@@ -13,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.cli.importing import SOME_REFUSED
@@ -23,6 +24,7 @@ from tests.support.commands import Site
 from tests.support.identities import CORSE, HEADER, WRONG_KEY, ZOE, csv_line, made_up, number
 from tests.support.identities import rows as any_row
 from tests.support.process import GatewayProcess
+from tests.support.properties import FOR_EACH_EXAMPLE
 
 
 @pytest.fixture
@@ -248,6 +250,16 @@ def test_a_terminal_shows_a_bar(site: Site) -> None:
     """On standard error, with the name of the file; standard output keeps the result alone."""
     path = site.file(table(*made_up(600)))
     master, slave = pty.openpty()
+    shown: list[bytes] = []
+
+    def read() -> None:
+        """All of it, while it comes: a terminal that nobody reads is full soon, and the program would wait."""
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while octets := os.read(master, 65536):
+                shown.append(octets)
+
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
     command = [sys.executable, "-m", "mss_gateway", "ins", "import", path, "-c", str(site.config)]
     done = subprocess.run(
         command,
@@ -258,15 +270,16 @@ def test_a_terminal_shows_a_bar(site: Site) -> None:
         env={**os.environ, "TERM": "xterm"},
     )
     os.close(slave)
-    said = os.read(master, 65536).decode()
+    reading.join()
     os.close(master)
+    said = b"".join(shown).decode()
     assert "100%" in said
     assert "essai.csv" in said
     assert done.stdout == "600 imported, 0 unchanged, 0 refused\n"
 
 
 @given(st.binary(max_size=300) | st.text(HEADER + '"\n;,\t', max_size=300).map(str.encode), st.booleans())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=FOR_EACH_EXAMPLE)
 def test_any_octets_are_lines_or_no_table(tmp_path: Path, octets: bytes, with_heading: bool) -> None:
     """Every line has fields or a reason; the sizes add up to the file's, blank lines aside."""
     path = tmp_path / "any.csv"
@@ -286,7 +299,7 @@ def test_any_octets_are_lines_or_no_table(tmp_path: Path, octets: bytes, with_he
     st.sampled_from([";", "\t"]),
     st.sampled_from(["utf-8", "cp1252"]),
 )
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=FOR_EACH_EXAMPLE)
 def test_any_valid_rows_are_read_as_they_were_written(
     tmp_path: Path, written: list[dict[str, str]], delimiter: str, encoding: str
 ) -> None:

@@ -191,7 +191,7 @@ def test_a_carer_reads_and_answers_until_removed(gateway: GatewayProcess) -> Non
     assert opens(account.login, account.password)
     doctor = gateway.handout.account("PER").address
     site.json("channel", "open", account.address, doctor, "--reason", "essai")
-    with smtplib.SMTP("127.0.0.1", gateway.handout.ports.submission, timeout=20) as smtp:
+    with smtplib.SMTP("127.0.0.1", gateway.handout.ports.submission, timeout=60) as smtp:
         smtp.starttls(context=tls(gateway.handout))
         smtp.login("aidant.deux", PASSWORD)
         assert smtp.sendmail(account.address, [doctor], letter(account.address, doctor, "Réponse")[1]) == {}

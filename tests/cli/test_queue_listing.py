@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mss_gateway.cli.queue_pages import _running
+from mss_gateway.cli.call import running_control
 from mss_gateway.ops.control import _line
 from tests.support.commands import run
 
@@ -83,7 +83,7 @@ def gateway(folder: Path, answer: Answer) -> Iterator[tuple[str, list[dict[str, 
             with socket.socket(socket.AF_UNIX) as last:
                 last.connect(str(folder / "s" / "control.sock"))
                 last.sendall(b"end\n")
-            thread.join(10)
+            thread.join(60)
 
 
 @pytest.mark.parametrize(
@@ -156,12 +156,12 @@ def test_the_socket_is_where_the_settings_put_it(tmp_path: Path) -> None:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(tmp_path / name))
     config.write_text("[gateway]\n", encoding="utf-8")
-    assert _running(config, {}) == tmp_path / "state" / "control.sock"
-    assert _running(config, {"MSS_GATEWAY_CONTROL_SOCKET": "x.sock"}) == tmp_path / "x.sock"
-    assert _running(config, {"MSS_GATEWAY_GATEWAY_STATE": "nowhere"}) is None
+    assert running_control(config, {}) == tmp_path / "state" / "control.sock"
+    assert running_control(config, {"MSS_GATEWAY_CONTROL_SOCKET": "x.sock"}) == tmp_path / "x.sock"
+    assert running_control(config, {"MSS_GATEWAY_GATEWAY_STATE": "nowhere"}) is None
     config.write_text('[gateway]\n[control]\nsocket = "x.sock"\n', encoding="utf-8")
-    assert _running(config, {}) == tmp_path / "x.sock"
+    assert running_control(config, {}) == tmp_path / "x.sock"
     for text in ("", "[gateway", "gateway = 1", "[gateway]\nstate = 3", "[gateway]\nstate = 'a\\u0000b'"):
         config.write_text(text, encoding="utf-8")
-        assert _running(config, {}) is None
-    assert _running(tmp_path / "none.toml", {}) is None
+        assert running_control(config, {}) is None
+    assert running_control(tmp_path / "none.toml", {}) is None

@@ -18,7 +18,7 @@ from mss_gateway.dev.wire import tls
 from tests.support.journeys import letter
 from tests.support.process import GatewayProcess
 
-WAIT = 20.0  # seconds; only a receipt that is never written reaches it
+WAIT = 60.0  # seconds; only a receipt that is never written reaches it
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,11 @@ def traced(gateway: GatewayProcess, message_id: str) -> Any:
     """The JSON answer of the command."""
     words = ("trace", message_id, "--json", "--config", str(gateway.config))
     done = subprocess.run(
-        [sys.executable, "-m", "mss_gateway", *words], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "mss_gateway", *words],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
@@ -41,7 +45,7 @@ def traced(gateway: GatewayProcess, message_id: str) -> Any:
 
 def submit(gateway: GatewayProcess, sender: Account, recipients: list[str], message: bytes) -> list[int]:
     """Send a message to several recipients; the reply codes of RCPT and of the message."""
-    with smtplib.SMTP("127.0.0.1", gateway.handout.ports.submission, timeout=20) as smtp:
+    with smtplib.SMTP("127.0.0.1", gateway.handout.ports.submission, timeout=60) as smtp:
         smtp.starttls(context=tls(gateway.handout))
         smtp.login(sender.login, sender.password)
         smtp.mail(sender.address)

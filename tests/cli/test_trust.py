@@ -249,7 +249,7 @@ def test_the_id_and_the_reason_of_a_session_are_never_broken(
     row = {"id": "7k2m4n6p8q", "last_at": time.time(), "count": 12345, "direction": INBOUND, "remedy": ""}
     row |= {"peer": "192.0.2.7", "domain": "", "reason": "certificate-not-yet-valid"}
     far = {"id": "8k2m4n6p8q", "direction": OUTBOUND, "peer": f"mx.{'a' * 60}.fr", "domain": f"{'b' * 60}.fr"}
-    sessions([row, {**row, **far, "last_at": 86400.0}])
+    sessions([row, {**row, **far, "last_at": 86400.0 + 10 * 3600}])
     lines = capsys.readouterr().out.splitlines()
     first, second = (next(line for line in lines if line.startswith(one["id"])) for one in (row, far))
     assert re.search(

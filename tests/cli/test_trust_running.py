@@ -41,7 +41,7 @@ def asked(gateway: GatewayProcess, *words: str, status: int = 0) -> Any:
         "--config",
         str(gateway.config),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == status, done.stdout + done.stderr
     return json.loads(done.stdout)
 
@@ -61,7 +61,7 @@ def test_a_refusal_in_the_handshake_is_explained_with_the_certificate_that_was_s
 ) -> None:
     """The peer has seen an alert only; we know what it showed, and why it was not enough."""
     revoked = gateway.handout.refused["revoked"]
-    with smtplib.SMTP("127.0.0.1", gateway.handout.ports.mta, timeout=20) as smtp:
+    with smtplib.SMTP("127.0.0.1", gateway.handout.ports.mta, timeout=60) as smtp:
         with contextlib.suppress(ssl.SSLError, smtplib.SMTPException, OSError):
             smtp.starttls(context=context_of(revoked))
             smtp.ehlo()
@@ -91,7 +91,7 @@ def _sessions(gateway: GatewayProcess, reason: str) -> list[dict[str, Any]]:
 def test_the_reply_to_a_refused_sender_names_the_session(gateway: GatewayProcess) -> None:
     """The peer's administrator can name it to ours."""
     unlisted = gateway.handout.refused["unlisted"]
-    with smtplib.SMTP("127.0.0.1", gateway.handout.ports.mta, timeout=20) as smtp:
+    with smtplib.SMTP("127.0.0.1", gateway.handout.ports.mta, timeout=60) as smtp:
         smtp.starttls(context=context_of(unlisted))
         smtp.ehlo("mx.inconnu-exemple.fr")
         code, reply = smtp.mail("dr@inconnu-exemple.fr")
@@ -118,10 +118,10 @@ def test_the_gateway_serves_while_it_looks_at_a_silent_host(gateway: GatewayProc
         connection, _ = silent.accept()
         with connection:
             for _ in range(3):
-                with smtplib.SMTP("127.0.0.1", gateway.handout.ports.mta, timeout=20) as smtp:
+                with smtplib.SMTP("127.0.0.1", gateway.handout.ports.mta, timeout=60) as smtp:
                     assert smtp.ehlo()[0] == 250
             assert answers == []
-        look.join(60)
+        look.join(110)
     assert answers[0]["peers"][0]["meetings"][0]["reason"] in ("timeout", "lost")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from mss_gateway.ports.store import Store
+from tests.support.disks import disk_of
 from tests.support.store import BACK_ENDS, SEALED, BackEnd
 
 OF_BODIES = {
@@ -56,13 +55,5 @@ async def store(back_end: BackEnd, tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path | None]:
     """A file system of 8 MB, where this user may mount one; else None."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        yield None
-        return
-    try:
+    with disk_of(8, tmp_path / "disk") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)

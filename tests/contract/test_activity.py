@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.ports.annotations import Done
@@ -12,6 +12,7 @@ from mss_gateway.ports.records import Answers, Delivery, Part, Placement
 from mss_gateway.ports.store import Store
 from mss_gateway.rules.activity import ACTS_OF_FLAGS, Act
 from mss_gateway.rules.facts import BoxType
+from tests.support.properties import FOR_EACH_EXAMPLE
 from tests.support.store import NOW, add_box, body, fill, folder_named, inbox, trace_line
 
 pytestmark = pytest.mark.req("BAL-3")
@@ -229,7 +230,7 @@ _FLAGS = st.frozensets(
 _STORES = st.lists(st.tuples(st.booleans(), st.sampled_from(list(FlagChange)), _FLAGS), max_size=8)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=FOR_EACH_EXAMPLE, deadline=None)
 @given(_STORES)
 async def test_against_a_model(house: House, stores: list[tuple[bool, FlagChange, frozenset[str]]]) -> None:
     """After any STOREs of two members, the acts are the flags that each of them has really set."""

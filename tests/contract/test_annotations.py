@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.ports.annotations import SERVER, TooManyAnnotations
 from mss_gateway.ports.mailboxes import NoSuchFolder
 from mss_gateway.ports.store import Store
+from tests.support.properties import FOR_EACH_EXAMPLE
 from tests.support.store import add_box, folder_named, inbox
 
 pytestmark = pytest.mark.req("IMP-1")
@@ -113,7 +114,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=FOR_EACH_EXAMPLE, deadline=None)
 @given(_STEPS, _NAMES, st.sampled_from([0, 1, None]))
 async def test_against_a_dictionary(
     store: Store, steps: list[tuple[int, dict[str, bytes | None]]], top: str, depth: int | None

@@ -143,7 +143,7 @@ async def test_a_purge_behind_the_walk_is_no_damage(
     def overtaken(_: float) -> None:
         if not purged:
             task = asyncio.run_coroutine_threadsafe(kept.purge_trace(plan, "gateway", 1e9), loop)
-            purged.append(task.result(20))
+            purged.append(task.result(90))
 
     monkeypatch.setattr(time, "sleep", overtaken)
     assert await kinds(kept) == []

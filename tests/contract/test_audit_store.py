@@ -219,13 +219,14 @@ def _killed(folder: Path, box_id: int) -> int:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as victim:
         assert victim.stdout is not None
         assert victim.stdout.readline() == b"ready\n"
+        said = victim.stdout.readline()  # it has begun, however slow the machine is
         time.sleep(random.uniform(0.02, 0.3))
         victim.kill()
-        return victim.stdout.read().count(b"\n")
+        return (said + victim.stdout.read()).count(b"\n")
 
 
 @pytest.mark.req("AUD-1")
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(400)
 async def test_kill_9_leaves_a_chain_that_holds(tmp_path: Path) -> None:
     """Killed under load, opened and continued, round after round."""
     store = SqliteStore(SqliteOptions(tmp_path / "store"))

@@ -92,7 +92,7 @@ def test_a_file_that_others_may_read_or_change_is_refused(tmp_path: Path, mode: 
         read_key_file(tmp_path)
 
 
-def command(tmp_path: Path, source: str, timeout: float = 10.0) -> EncryptionOptions:
+def command(tmp_path: Path, source: str, timeout: float = 60.0) -> EncryptionOptions:
     """A command that does this."""
     path = tmp_path / "command.py"
     path.write_text(source)
@@ -110,7 +110,7 @@ def command(tmp_path: Path, source: str, timeout: float = 10.0) -> EncryptionOpt
 )
 async def test_a_command_that_gives_no_key_is_told(tmp_path: Path, source: str, clause: str) -> None:
     """Slow, failing, babbling and silent commands; the store does not open, and its lock is given back."""
-    options = command(tmp_path, source, 0.5 if "sleep" in source else 10.0)
+    options = command(tmp_path, source, 0.5 if "sleep" in source else 60.0)
     store = SqliteStore(sqlite_options(tmp_path / "store", encryption=options))
     for _ in range(2):
         with pytest.raises(StoreError, match=rf"encryption\.key_command = .*{clause}"):

@@ -215,6 +215,25 @@ def test_the_highest_mod_sequence_is_that_of_the_viewer(store: Store) -> None:
         assert lines.lines(store.db, store.folder, viewer, range(1, 3), range(1, 3), items).modseq == highest
 
 
+def test_the_keywords_that_lines_show_are_told(store: Store) -> None:
+    """Each once, of the messages asked for alone, and only where flags are among the items."""
+    row: dict[str, object] = {
+        "flags": 1,
+        "modseq": 5,
+        "date": 0.0,
+        "envelope": b"",
+        "header": b"",
+        "text": b"",
+    }
+    row |= {"large": False, "gone": False, "seen": None}
+    words = ["", "a,b suivi", "suivi", "a,b suivi", "autre"]
+    store.fill([row | {"keywords": word} for word in words])
+    for items, told in (((Attribute.UID, Attribute.FLAGS), {"a,b", "suivi"}), ((Attribute.UID,), set())):
+        for uids in (range(1, 5), [4, 1, 2]):
+            found = lines.lines(store.db, store.folder, Viewer(READER), uids, uids, items)
+            assert found.keywords == told
+
+
 def test_a_folder_that_has_gone_is_told(store: Store) -> None:
     """No message at all is an answer only while the folder is there."""
     store.fill([])

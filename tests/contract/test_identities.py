@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.ops.identities import IdentityOperations
@@ -14,6 +14,7 @@ from mss_gateway.ops.operation import OperationRefused
 from mss_gateway.ports.store import Store
 from mss_gateway.rules.facts import House, IdentityStatus
 from tests.support.identities import CORSE, ZOE, made_up, rows, stored
+from tests.support.properties import FOR_EACH_EXAMPLE
 from tests.support.store import NOW, BackEnd, trace_line
 
 
@@ -82,7 +83,7 @@ async def test_the_registry_is_kept(
 
 
 @pytest.mark.req("INS-5")
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=FOR_EACH_EXAMPLE)
 @given(row=rows())
 async def test_any_valid_identity_comes_back(store: Store, row: dict[str, str]) -> None:
     await store.put_identities([stored(row)], trace_line())
@@ -113,7 +114,7 @@ ROWS = st.lists(
 
 
 @pytest.mark.req("INS-5")
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=FOR_EACH_EXAMPLE)
 @given(
     rows=JSON | ROWS,
     operation=st.sampled_from(["ins.import", "ins.show", "ins.check", "ins.list"]),

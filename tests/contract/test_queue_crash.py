@@ -46,7 +46,7 @@ async def _all_rows(store: Store) -> list[Queued]:
 
 
 @pytest.mark.req("QUE-1", "QUE-3", "QUE-4")
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(400)
 async def test_the_queue_survives_kill_9(back_end: BackEnd, tmp_path: Path) -> None:
     """Each round: kill under load, open again; figures, rows and what is due agree, and all can be carried."""
     kept: set[str] = set()

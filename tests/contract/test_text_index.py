@@ -250,3 +250,30 @@ async def test_large_texts_are_taken_in_a_few_at_a_time(
     for folder_id in folders:
         assert (await indexed(store, folder_id, BODY, "commun")).uids == set(range(1, 10))
         assert (await indexed(store, folder_id, BODY, "mot4")).uids == {5}
+
+
+async def test_searches_that_read_messages_go_before_the_making_of_an_index(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first search has the index made, and is not slowed down by it; two of them are waited for."""
+    monkeypatch.setattr("mss_gateway.storage.sqlite.index._PATIENCE", 3600.0)
+    folder_id = await inbox(store, (await add_box(store)).id)
+    (first,) = await put(store, folder_id, letter("genou"))
+    with store.reading_texts():
+        with store.reading_texts():
+            assert await store.find_text(folder_id, TEXT, "genou") == TextHits()
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)
+        assert (await store.find_text(folder_id, TEXT, "genou")).decided == 0
+    assert (await indexed(store, folder_id, TEXT, "genou")).uids == {first}
+
+
+async def test_an_index_is_made_though_searches_never_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round waits for so long and no longer."""
+    monkeypatch.setattr("mss_gateway.storage.sqlite.index._PATIENCE", 0.01)
+    folder_id = await inbox(store, (await add_box(store)).id)
+    (first,) = await put(store, folder_id, letter("genou"))
+    with store.reading_texts():
+        assert (await indexed(store, folder_id, TEXT, "genou")).uids == {first}

@@ -30,7 +30,7 @@ def _killed_while_indexing(folder: Path, folder_id: int, start: int, seconds: fl
 
 
 @pytest.mark.req("IMP-1", "RTE-4")
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(400)
 async def test_killed_in_the_middle_it_catches_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each round: kill under load, open again, compare with a scan; no text of an expunged message stays."""
     monkeypatch.setattr("mss_gateway.storage.sqlite.index._BUSY", -1.0)

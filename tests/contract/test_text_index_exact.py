@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.mail.plaintext import fold_body, index_text
-from mss_gateway.mail.searchtext import SEPARATOR, fold, fold_fields, fold_header
+from mss_gateway.mail.searchtext import SEPARATOR, fold, fold_header
 from mss_gateway.mail.words import encode_words
 from mss_gateway.ports.textsearch import BODY, TEXT
 from mss_gateway.storage.sqlite import index_query
 from mss_gateway.storage.sqlite.index_file import Known, Round, apply, open_index
 from mss_gateway.storage.sqlite.index_query import find
-from tests.support.textindex import whole_body
+from tests.support.textindex import fold_fields, whole_body
 
 FOLDER = 7
 CAP = 120

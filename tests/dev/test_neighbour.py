@@ -23,7 +23,7 @@ from mss_gateway.dev.neighbour import BEHAVIOUR, MAIL
 from mss_gateway.dev.neighbour_identity import Identity
 from mss_gateway.dev.smarthost import Alerts
 from mss_gateway.dev.space import HOSTED, OPERATOR, Space, make_space
-from tests.support.foreign import free_ports
+from tests.support.ports import free_ports
 
 WAIT = 15.0  # seconds; only a fault reaches it
 ME = f"medecin.exemple@{HOSTED}"

@@ -20,6 +20,7 @@ from mss_gateway.dev.operators import Operators
 from tests.support.journeys import ran
 from tests.support.rows import base_port
 
+pytestmark = pytest.mark.timeout(1200)  # three operators start and end in each, on however busy a machine
 DEV = [sys.executable, "-m", "mss_gateway", "dev"]
 
 
@@ -36,7 +37,8 @@ def listens(host: str, port: int) -> bool:
 def test_the_tour_of_three_operators_holds_and_leaves_nothing_behind(tmp_path: Path) -> None:
     """Started for the tour, walked through, ended: the last line counts the steps, and the ports are free."""
     base = base_port()
-    status, said = ran([*DEV, "tour", "--once", "--state", str(tmp_path / "state"), "--base-port", str(base)])
+    command = [*DEV, "tour", "--once", "--state", str(tmp_path / "state"), "--base-port", str(base)]
+    status, said = ran(command, patience=1100.0)
     assert status == 0, said
     assert re.match(r"tour: (\d\d) of \1 steps passed", said.splitlines()[-1]), said
     assert not any(listens(host, base) for host in (OURS, THEIRS, NEIGHBOURS))
@@ -66,7 +68,7 @@ def test_it_hands_out_what_clients_need_and_ends_on_sigterm(tmp_path: Path) -> N
             handed, ensure_ascii=False
         )
         dev.send_signal(signal.SIGTERM)
-        assert dev.wait(60) == 0
+        assert dev.wait(600) == 0
     assert not any(listens(host, base) for host in (OURS, THEIRS, NEIGHBOURS))
 
 
@@ -88,13 +90,13 @@ def test_when_one_operator_ends_all_end_and_it_is_named(tmp_path: Path) -> None:
         assert dev.stderr is not None
         assert dev.stdout.readline()
         os.kill(_neighbour_of(dev.pid), signal.SIGKILL)
-        assert dev.wait(60) == 6
+        assert dev.wait(600) == 6
         assert b"neighbour" in dev.stdout.read() + dev.stderr.read()
     assert not any(listens(host, base) for host in (OURS, THEIRS))
 
 
 def _neighbour_of(parent: int) -> int:
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 60
     while time.monotonic() < limit:
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
         for child in children:
@@ -111,8 +113,8 @@ def test_a_killed_parent_takes_its_children_along(tmp_path: Path) -> None:
         assert dev.stdout is not None
         assert dev.stdout.readline()
         dev.kill()
-        dev.wait(60)
-    limit = time.monotonic() + 30
+        dev.wait(600)
+    limit = time.monotonic() + 90
     while any(listens(host, base) for host in (OURS, THEIRS, NEIGHBOURS)):
         assert time.monotonic() < limit, "somebody still listens"
         time.sleep(0.05)
@@ -123,7 +125,7 @@ def test_a_port_that_is_taken_is_said_so(tmp_path: Path) -> None:
     base = base_port()
     with socket.create_server((THEIRS, base)):
         command = [*DEV, "--json", "--state", str(tmp_path), "--base-port", str(base)]
-        done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=600)
     assert done.returncode == 6
     assert b"patients" in done.stdout + done.stderr
     assert not listens(OURS, base)

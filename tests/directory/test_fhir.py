@@ -57,7 +57,7 @@ def server(tmp_path: Path) -> Iterator[FhirServer]:
 def fhir(server: FhirServer, ca: Path, tmp_path: Path) -> FhirOptions:
     """Options that lead to it."""
     (tmp_path / "key").write_text(KEY + "\n")
-    return FhirOptions(server.base, tmp_path / "key", (ca,), 10.0)
+    return FhirOptions(server.base, tmp_path / "key", (ca,), 60.0)
 
 
 def client(options: FhirOptions) -> FhirClient:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.directory.annuaire import Annuaire
@@ -20,6 +20,7 @@ from mss_gateway.directory.lines import Tally, batches
 from mss_gateway.directory.problems import DirectoryProblem
 from mss_gateway.directory.source import opened
 from tests.support.annuaire import HEADER, extraction, line, lines, options, taken, zipped
+from tests.support.properties import FOR_EACH_EXAMPLE
 
 MARIE = "marie.martin@medecin.mssante.fr"
 
@@ -229,7 +230,7 @@ def test_sizes_are_bounded(tmp_path: Path) -> None:
         assert raised.value.reason == "directory-too-large"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=FOR_EACH_EXAMPLE)
 @given(data=st.data())
 def test_however_it_is_cut_the_rows_are_the_same(
     tmp_path: Path, data: st.DataObject, monkeypatch: pytest.MonkeyPatch
@@ -258,7 +259,7 @@ def test_however_it_is_cut_the_rows_are_the_same(
     assert read(data.draw(st.integers(1, 400))) == read(1024 * 1024)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=FOR_EACH_EXAMPLE)
 @given(octets=st.binary(max_size=300), header=st.booleans())
 def test_no_octets_cause_anything_but_a_problem(tmp_path: Path, octets: bytes, header: bool) -> None:
     """Hostile input ends in rows, bad lines or `DirectoryProblem`."""

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.directory.annuaire import Annuaire
@@ -25,6 +25,7 @@ from mss_gateway.directory.importing import import_file, meta_of
 from mss_gateway.directory.problems import DirectoryProblem
 from mss_gateway.rules.facts import BoxType, Listed
 from tests.support.annuaire import extraction, line, lines, options, taken
+from tests.support.properties import FOR_EACH_EXAMPLE
 
 ZOE = "zoe.lefevre@medecin.mssante.fr"
 BODY = [
@@ -131,7 +132,7 @@ async def test_signs_of_the_index_mean_nothing(annuaire: Annuaire, tmp_path: Pat
         assert problem.reason == "directory-question"  # noqa: PT017
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=FOR_EACH_EXAMPLE)
 @given(words=st.text(max_size=20), place=st.text(max_size=6), number=st.text(max_size=6))
 def test_any_question_has_rows_or_a_problem(tmp_path: Path, words: str, place: str, number: str) -> None:
     """Never a fault, whatever is typed."""
@@ -236,6 +237,8 @@ def test_a_killed_import_leaves_the_copy_in_force(tmp_path: Path) -> None:
     while not copies.new.exists() or copies.new.stat().st_size < 200_000:
         assert process.poll() is None
         time.sleep(0.005)
+    os.kill(process.pid, signal.SIGSTOP)  # so that it is in the middle for as long as this takes
+    assert process.poll() is None
     with pytest.raises(DirectoryProblem) as raised:
         taken(tmp_path, BODY, force=True)
     assert raised.value.reason == "directory-busy"
@@ -284,11 +287,12 @@ async def test_a_message_does_not_wait_for_somebodys_search(
     await annuaire.open()
     monkeypatch.setattr("mss_gateway.directory.annuaire.PATIENCE", 0.05)
     free = threading.Event()
-    export = asyncio.ensure_future(annuaire._do(lambda: free.wait(10)))
+    export = asyncio.ensure_future(annuaire._do(lambda: free.wait(60)))
     try:
         assert await annuaire.listed(ZOE) is None
         assert not export.done()
     finally:
         free.set()
     assert await export
+    monkeypatch.setattr("mss_gateway.directory.annuaire.PATIENCE", 60.0)
     assert await annuaire.listed(ZOE) is not None

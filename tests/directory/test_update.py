@@ -41,7 +41,7 @@ def fetched(tmp_path: Path, publisher: Publisher) -> DirectoryOptions:
     """Options that lead to it."""
     ca = tmp_path / "ca.pem"
     ca.write_bytes(shared_pki().ca_pem)
-    return options(tmp_path, url=f"{publisher.base}/extraction", ca_files=(ca,), timeout=10.0)
+    return options(tmp_path, url=f"{publisher.base}/extraction", ca_files=(ca,), timeout=60.0)
 
 
 def attempt(of: DirectoryOptions) -> Attempt:

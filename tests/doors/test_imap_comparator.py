@@ -112,6 +112,7 @@ def test_the_dialogue(door: Served) -> None:
 
 
 @pytest.mark.req("IMP-1")
+@pytest.mark.timeout(600)
 def test_the_index_changes_no_answer(special: Start) -> None:
     """By either comparator every key finds the same with the index and without; and what RFC 5051 says."""
 

@@ -155,3 +155,24 @@ def test_plain_sessions_stay_plain(door: Served) -> None:
     assert isinstance(plain, Imap)
     compressed.ok("NOOP")
     assert plain.ok("NOOP") == []
+
+
+@pytest.mark.req("IMP-1")
+@pytest.mark.parametrize("flush", [zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH, zlib.Z_FINISH])
+@pytest.mark.parametrize("cut", [0, -3, 2])
+def test_what_stands_behind_unauthenticate_is_plain(door: Served, flush: int, cut: int) -> None:
+    """The client's compression ends behind that line, and it need not wait for the answer (RFC 8437 sections 3, 4.1);
+    wherever packets begin."""
+    account = door.account("PER")
+    wire = session(door)
+    codec = zlib.compressobj(9, zlib.DEFLATED, -15)
+    squeezed = codec.compress(b"x NOOP\r\ny UNAUTHENTICATE\r\n") + codec.flush(flush)
+    whole = squeezed + f"z LOGIN {account.login} {account.password}\r\n".encode()
+    at = len(squeezed) + cut
+    wire.send_raw(whole[:at])
+    wire.send_raw(whole[at:])
+    assert wire.response().startswith(b"x OK")
+    assert wire.response().startswith(b"y OK")
+    wire.plain()
+    assert b" COMPRESS=DEFLATE" in wire.until(b"z")[1]
+    wire.ok("SELECT INBOX")

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.req("AUD-1")
 
 def lines(door: Served, since: float, last: str = "mailbox-removed") -> list[Any]:
     """The lines of mailboxes since then, once everything that waits is written."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         door.call(door.parts.notes.flush())
         found = [
@@ -39,8 +39,12 @@ def lines(door: Served, since: float, last: str = "mailbox-removed") -> list[Any
     return found
 
 
-def test_a_session_leaves_one_line_for_each_kind_of_deed(door: Served) -> None:
+def test_a_session_leaves_one_line_for_each_kind_of_deed(
+    door: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Opened, read, searched, flagged, copied, moved, removed, added, refused: how many and which, never what."""
+    for name in ("MINUTE", "AT_ONCE"):  # however long this session takes, its end is what writes its lines
+        monkeypatch.setattr(f"mss_gateway.imapd.deeds.{name}", 3600.0)
     account, since = door.account("PER"), time.time()
     wire = door.imap(account)
     wire.ok("CREATE deeds")
@@ -96,7 +100,7 @@ def test_readings_are_traced_where_the_setting_says(tmp_path: Path, reads: Reads
             wire.ok("STORE 1 +FLAGS (\\Deleted)")
             wire.ok("EXPUNGE")
             wire.close()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         events: Counter[str] = Counter()
         while events["mailbox-removed"] < 2 and time.monotonic() < deadline:
             events = Counter(line.event for line in lines(served, since))

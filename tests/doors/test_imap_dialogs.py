@@ -341,7 +341,8 @@ def test_append_in_all_its_forms(door: Served, box: Imap) -> None:
     assert b"* 3 EXISTS" not in b"".join(box.ok("NOOP"))
     box.ok("CLOSE")
     box.ok(f"DELETE {name}")
-    assert door.spooled == []
+    while door.spooled:  # what had come of the one that has left
+        box.ok("NOOP")
     box.close()
 
 

@@ -27,7 +27,7 @@ from tests.support.imapvisits import Visits
 from tests.support.imapwalk import walk
 
 EXAMPLES = int(os.environ.get("MSS_MODEL_EXAMPLES", "0"))
-pytestmark = [pytest.mark.req("IMP-1", "BAL-3"), pytest.mark.timeout(0 if EXAMPLES else 120)]
+pytestmark = [pytest.mark.req("IMP-1", "BAL-3"), pytest.mark.timeout(0 if EXAMPLES else 600)]
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +119,7 @@ def texts_of_others() -> AbstractContextManager[object]:
 
 def nothing_vanished_earlier() -> AbstractContextManager[object]:
     """Who comes back does not hear of expunges."""
-    real = responses.vanished
-
-    def vanished(uids: Iterable[int], *, earlier: bool = False) -> bytes:
-        return b"" if earlier else real(uids)
-
-    return patch.object(responses, "vanished", vanished)
+    return patch.object(responses, "vanished_earlier", lambda runs: b"")
 
 
 FAULTS = (

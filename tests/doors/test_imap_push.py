@@ -138,13 +138,13 @@ def test_who_does_not_read_delays_nobody(special: Callable[..., Served]) -> None
 
 def test_a_client_that_is_silent_too_long_is_sent_away(special: Callable[..., Served]) -> None:
     """The deadline of IDLE counts from the client's last word, whatever it is told meanwhile."""
-    served = special(impatient(idle=0.5))
+    served = special(impatient(idle=2.0))
     account = served.account("PER")
     sender = served.imap(account)
     box = idle(served.imap(account, select="INBOX"))
     told = []
     with contextlib.suppress(Closed):
-        while len(told) < 5000:
+        while True:
             sender.append("INBOX", MAIL)
             told.append(box.response())
     assert told[0].endswith(b" EXISTS")

@@ -110,6 +110,7 @@ def _filled(served: Served) -> Imap:
 
 
 @pytest.mark.req("IMP-1")
+@pytest.mark.timeout(600)
 def test_the_index_changes_no_answer(special: Start) -> None:
     """Every key and needle finds the same with the index, with half of it, and without."""
 

@@ -174,12 +174,12 @@ def test_slow_and_silent_clients_end_at_their_deadlines(special: Callable[..., S
     """Before login in all; later within a literal; IDLE at its own."""
 
     def short(settings: Settings) -> Settings:
-        deadlines = ImapDeadlines(login=0.5, literal=0.3, idle=0.4, command=30.0)
+        deadlines = ImapDeadlines(login=4.0, literal=0.3, idle=0.4, command=30.0)
         return replace(settings, imaps=replace(settings.imaps, deadlines=deadlines))
 
     served = special(short)
     silent = Imap(served.handout.ports.imaps, tls(served.handout))
-    for _ in range(100):
+    for _ in range(1000):
         silent.send(b"x")
         if not silent.quiet(0.05):
             break

@@ -16,7 +16,7 @@ from tests.support.imaptruth import Mailbox
 
 ROUNDS = int(os.environ.get("MSS_MODEL_EXAMPLES", "0"))
 PEOPLE = ("anne", "anne", "anne", "brice", "brice", "brice")
-pytestmark = [pytest.mark.req("IMP-1", "BAL-3"), pytest.mark.timeout(0 if ROUNDS else 120)]
+pytestmark = [pytest.mark.req("IMP-1", "BAL-3"), pytest.mark.timeout(0 if ROUNDS else 600)]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mss_gateway.ops import http_ready
+from mss_gateway.ops import http_auth, http_ready
 from mss_gateway.ops.http_options import HttpLimits, Place
 from mss_gateway.ports.store import StoreError, StoreFull
 from mss_gateway.settings import Settings
 from tests.support.letters import letter
 from tests.support.ops import FAMILY, HELPED, TOKEN, OpsServed, ops_gateway
 
-LIMITS = HttpLimits(request_timeout=1.0, idle_timeout=1.0)
+LIMITS = HttpLimits(idle_timeout=1.0)
+SHORT = HttpLimits(request_timeout=2.0, idle_timeout=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +90,10 @@ def test_who_may_look(tmp_path: Path) -> None:
 
 
 @pytest.mark.req("OPS-4", "ACC-3")
-def test_a_guesser_is_slowed(tmp_path: Path) -> None:
+def test_a_guesser_is_slowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After some failures even the right token has to wait."""
+    # A wait that is not over before the next question comes, however busy the machine is.
+    monkeypatch.setattr(http_auth, "SLOWDOWN", replace(http_auth.SLOWDOWN, first=300.0, most=300.0))
     with ops_gateway(tmp_path) as ops, ops.client() as client:
         codes = [client.get("/status", auth=("ops", f"guess-{turn}")).status_code for turn in range(6)]
         assert codes[0] == 401
@@ -261,7 +265,7 @@ def test_while_it_drains_it_says_so(tmp_path: Path) -> None:
         busy.command("DATA")
         served.ask_to_stop()
         with ops.client() as client:
-            limit = time.monotonic() + 5
+            limit = time.monotonic() + 60
             while (answer := client.get("/ready")).status_code == 200:
                 assert time.monotonic() < limit
             assert answer.json()["reasons"] == ["draining"]
@@ -353,14 +357,15 @@ def test_hostile_requests_get_a_short_answer(ops: OpsServed, octets: bytes, code
 
 
 @pytest.mark.req("OPS-4")
-def test_a_slow_client_is_cut_off(ops: OpsServed) -> None:
+def test_a_slow_client_is_cut_off(tmp_path: Path) -> None:
     """A header that never ends, a body that never comes, TLS that is never spoken: each ends by itself."""
-    assert ops.raw(b"GET /health HTTP/1.1\r\nHost: x\r\n") == b""
-    slow = b"POST /autodiscover/autodiscover.xml HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nab"
-    assert ops.raw(slow, plain=False) == b""
-    kept = ops.raw(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert kept.count(b"HTTP/1.1 200") == 1  # and then the end, since nothing more was asked
-    assert ops.served.parts.operations is not None
+    with ops_gateway(tmp_path, limits=SHORT) as ops:
+        assert ops.raw(b"GET /health HTTP/1.1\r\nHost: x\r\n") == b""
+        slow = b"POST /autodiscover/autodiscover.xml HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nab"
+        assert ops.raw(slow, plain=False) == b""
+        kept = ops.raw(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert kept.count(b"HTTP/1.1 200") == 1  # and then the end, since nothing more was asked
+        assert ops.served.faults() == 0
 
 
 @pytest.mark.req("OPS-4")
@@ -371,19 +376,16 @@ def test_more_connections_than_allowed_are_closed(tmp_path: Path) -> None:
     with ops_gateway(tmp_path, caps=GateOptions(5, 2)) as ops:
         held = [socket.create_connection(("127.0.0.1", ops.port)) for _ in range(2)]
         with socket.create_connection(("127.0.0.1", ops.port)) as third:
-            third.settimeout(5)
+            third.settimeout(60)
             assert third.recv(1) == b""
         for one in held:
             one.close()
-        limit = time.monotonic() + 5
-        while True:
-            try:
-                assert ops.get("/health").status_code == 200
-                break
-            except httpx2.TransportError:
-                assert time.monotonic() < limit
-        figures = ops.admin("/metrics").text
-        assert 'mss_connections_open{door="http"} 1.0' in figures
+        limit = time.monotonic() + 60
+        figures = ""
+        while 'mss_connections_open{door="http"} 1.0' not in figures:
+            assert time.monotonic() < limit, figures
+            with suppress(httpx2.TransportError):  # those that were held are not counted out yet
+                figures = ops.admin("/metrics").text
         assert 'mss_connections_refused_total{door="http"} ' in figures
 
 
@@ -400,7 +402,7 @@ def test_nothing_leaks(tmp_path: Path, loop: Callable[[], asyncio.AbstractEventL
             if number % 4:
                 wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
             wire.close()
-        limit = time.monotonic() + 5
+        limit = time.monotonic() + 60
         while 'mss_connections_open{door="http"} 1.0' not in ops.admin("/metrics").text:
             assert time.monotonic() < limit
         assert 'mss_connections_total{door="http"} ' in ops.admin("/metrics").text

@@ -364,7 +364,7 @@ def test_keys_in_hand_outlive_the_provider(tmp_path: Path) -> None:
 @pytest.mark.req("ACC-2")
 def test_a_session_ends_with_its_time_and_not_with_its_token(tmp_path: Path) -> None:
     """ECO.1.2.6: IDLE hears BYE, the next mail over SMTP 421, with a text that says why."""
-    with opened(tmp_path, session_seconds=1.0) as scene:
+    with opened(tmp_path, session_seconds=5.0) as scene:
         imap, smtp = scene.imap(), scene.smtp()
         # A token that ended a moment ago, and still counts within the clock's skew, opens a session all the same.
         token = scene.token(exp=int(time.time()) - 1, SubjectNameID=NATIONAL_ID)
@@ -385,7 +385,7 @@ def test_a_session_may_be_bound_to_its_token(tmp_path: Path) -> None:
     """`session = "token"`: no skew, so that the end is the token's."""
     with opened(tmp_path, session="token", skew=0.0) as scene:
         imap = scene.imap()
-        token = scene.token(exp=time.time() + 1.0, SubjectNameID=NATIONAL_ID)
+        token = scene.token(exp=time.time() + 5.0, SubjectNameID=NATIONAL_ID)
         assert enter(imap, "OAUTHBEARER", "", token).startswith("OK")
         assert b"* BYE the session of this login has ended" in imap.rest()
 

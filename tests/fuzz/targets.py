@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from mss_gateway.mail.imaptext import body_text
 from mss_gateway.mail.message import split_message
-from mss_gateway.mail.parttable import MULTIPART, PartTable, load_parts, locate
+from mss_gateway.mail.parttable import MULTIPART, PartTable, load_parts
 from mss_gateway.mail.plaintext import fold_body
 from mss_gateway.mail.prepare import prepare
 from mss_gateway.mail.preview import preview_of
@@ -30,6 +30,7 @@ from mss_gateway.protocol.imap.threads import Letter, by_references, by_subject,
 from mss_gateway.protocol.imap.tracker import SequenceView
 from tests.support.imap import Log, drive, logged_in
 from tests.support.imapvalues import read_value
+from tests.support.parts import locate
 
 from . import dictionary as words
 from .engine import Target

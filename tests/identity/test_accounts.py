@@ -19,10 +19,10 @@ from mss_gateway.identity.accounts import (
 from mss_gateway.identity.locks import LockOptions, Locks
 from mss_gateway.identity.passwords import Busy, PasswordOptions, Passwords
 from mss_gateway.identity.scramkeys import ScramOptions, ScramVault
-from mss_gateway.identity.slowdown import SlowdownOptions
 from mss_gateway.ports.identity import Principal
 from mss_gateway.ports.records import BoxRow
 from mss_gateway.rules.facts import BoxState, BoxType, CallerKind
+from mss_gateway.rules.slowdown import SlowdownOptions
 from tests.support.directory import LINE, MemoryDirectory
 
 CHEAP = PasswordOptions(time_cost=1, memory_kib=64)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mss_gateway.identity.lockdesk import Desk, LockFile
 from mss_gateway.identity.locks import LockOptions, Locks, source_of
-from mss_gateway.identity.slowdown import SlowdownOptions
+from mss_gateway.rules.slowdown import SlowdownOptions
 from tests.support.directory import MemoryDirectory
 
 SECRET = b"\x07" * 32

@@ -9,11 +9,11 @@ from mss_gateway.identity.accounts import STRANGERS, WAIT, WRONG, Accounts
 from mss_gateway.identity.locks import LockOptions, Locks
 from mss_gateway.identity.passwords import PasswordOptions, Passwords
 from mss_gateway.identity.scramkeys import ScramOptions, ScramVault
-from mss_gateway.identity.slowdown import Slowdown, SlowdownOptions
 from mss_gateway.ports.identity import Principal, Trial
 from mss_gateway.ports.records import Person
 from mss_gateway.ports.store import StoreFull
 from mss_gateway.rules.facts import BoxType
+from mss_gateway.rules.slowdown import Slowdown, SlowdownOptions
 from tests.support.directory import LINE, MemoryDirectory
 
 SECRET = b"s" * 32

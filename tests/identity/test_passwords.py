@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 
 import pytest
+from argon2 import PasswordHasher
 
 from mss_gateway.base.secret import Secret
 from mss_gateway.identity.passwords import NICENESS, SAVED_UP, Allowance, Busy, PasswordOptions, Passwords
@@ -160,3 +161,27 @@ async def test_a_stranger_beyond_the_share_is_busy_before_any_hash() -> None:
     assert pool.computed == 1
     assert await pool.verify(stored, Secret("right"))
     pool.close()
+
+
+@pytest.mark.req("ACC-3")
+async def test_the_hash_of_nobody_is_made_by_the_first_login_whoever_it_is_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A command that logs nobody in does not pay for it; its price tells nothing of the login that pays."""
+    made: list[str] = []
+    hashes = PasswordHasher.hash
+
+    def counting(self: PasswordHasher, password: str) -> str:
+        made.append(password)
+        return hashes(self, password)
+
+    monkeypatch.setattr(PasswordHasher, "hash", counting)
+    counts = []
+    for stored in ("", "$argon2id$damaged"):
+        pool = Passwords(PasswordOptions(time_cost=1, memory_kib=64))
+        for _ in range(2):
+            counts.append(len(made))
+            assert not await pool.verify(stored, Secret("right"))
+        pool.close()
+    assert counts == [0, 1, 1, 2]
+    assert len(made) == 2

@@ -13,10 +13,10 @@ from mss_gateway.identity.accounts import WAIT, WRONG, Accounts
 from mss_gateway.identity.locks import LockOptions, Locks
 from mss_gateway.identity.passwords import PasswordOptions, Passwords
 from mss_gateway.identity.scramkeys import ScramOptions, ScramVault
-from mss_gateway.identity.slowdown import SlowdownOptions
 from mss_gateway.ports.identity import Principal, Trial
 from mss_gateway.protocol.scram import derive
 from mss_gateway.rules.facts import BoxState, BoxType
+from mss_gateway.rules.slowdown import SlowdownOptions
 from tests.support.directory import LINE, MemoryDirectory
 
 SECRET = b"s" * 32

@@ -13,7 +13,7 @@ from tests.support.connecting import leading_to
 from tests.support.ops import ops_gateway
 from tests.support.thunderbird import SCREEN, Thunderbird
 
-pytestmark = pytest.mark.foreign
+pytestmark = [pytest.mark.foreign, pytest.mark.timeout(600)]
 DOMAIN = "clinique-exemple.mssante.fr"
 ARTEFACTS = Path(os.environ.get("ARTEFACTS") or Path(__file__).parents[2] / "build" / "artefacts")
 

@@ -17,6 +17,8 @@ from tests.support.commands import run
 from tests.support.process import GatewayProcess
 from tests.support.wires import Closed
 
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:

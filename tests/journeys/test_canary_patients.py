@@ -19,6 +19,7 @@ from tests.support.echoes import Echo, Manner
 from tests.support.process import GatewayProcess
 from tests.support.wires import Closed
 
+pytestmark = pytest.mark.timeout(600)
 MORE = ("canarinom", "canarilibelle", "canaridiagnostic", "canaridisposition", "canarireponse", ALERT)
 """Words of this module, besides those of every canary test."""
 
@@ -89,7 +90,7 @@ def relayed(walk: Walk, peer: Echo) -> None:
     assert walk.submit(doctor, asked, message, f"RET=FULL ENVID=canarisujet{UNKNOWN}").startswith("250")
     assert walk.submit(doctor, [f"{UNKNOWN}@{UNREACHED}"], walk.letter(doctor.address)).startswith("250")
     assert walk.submit(doctor, [f"999-{UNKNOWN}@{domain}"], walk.letter(doctor.address)).startswith("250")
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 60
     while not peer.taken and time.monotonic() < limit:
         time.sleep(0.1)
     assert peer.taken, "nothing was ever relayed"
@@ -231,7 +232,7 @@ def receipts(walk: Walk) -> None:
     wire.append('"Echanges patient"', wanted)
     wire.append("INBOX", walk.letter(doctor.address))
     wire.close()
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 60
     while time.monotonic() < limit:
         if any(row[0] == "mdn-sent" for row in trace_rows(walk.scene.gateway.folder)):
             return

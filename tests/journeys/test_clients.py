@@ -13,9 +13,10 @@ import aiosmtplib
 import pytest
 
 from mss_gateway.dev.wire import tls
-from tests.support.foreign import free_ports, require_program
+from tests.support.foreign import require_program
 from tests.support.journeys import HOST, letter, log_since, ran, stored, trusting
 from tests.support.process import GatewayProcess
+from tests.support.rows import base_port
 
 
 @pytest.mark.req("TRU-1", "RTE-5")
@@ -31,7 +32,7 @@ async def test_aiosmtplib_delivers_to_several(gateway: GatewayProcess) -> None:
         port=handout.ports.mta,
         start_tls=True,
         tls_context=tls(handout, handout.operator),
-        timeout=20,
+        timeout=60,
     )
     async with client:
         errors, said = await client.sendmail(sender, [good[0].address, unknown, good[1].address], data)
@@ -112,9 +113,10 @@ def test_old_tls_is_refused(gateway: GatewayProcess) -> None:
     assert "protocol version" in said or "handshake failure" in said or "no protocols available" in said
 
 
+@pytest.mark.timeout(600)
 def test_dev_hands_out_what_a_script_needs_and_the_tour_holds(tmp_path: Path) -> None:
     """One line of JSON with every key; the tour passes against the running gateway and fails loudly on none."""
-    base = free_ports(1)[0] % 40000 + 20000
+    base = base_port()
     run = [sys.executable, "-m", "mss_gateway", "dev"]
     where = ["--one", "--state", str(tmp_path / "state"), "--base-port", str(base)]
     with (tmp_path / "log").open("wb") as log:
@@ -130,7 +132,7 @@ def test_dev_hands_out_what_a_script_needs_and_the_tour_holds(tmp_path: Path) ->
         assert all(set(account) == {"address", "login", "password", "type"} for account in handed["accounts"])
         assert Path(handed["ca"]).is_file()
         assert handed["state"] == str(tmp_path / "state")
-        status, said = ran([*run, "tour", *where])
+        status, said = ran([*run, "tour", *where], patience=400)
         assert status == 0, said
         assert re.match(r"tour: (\d\d) of \1 steps passed", said.splitlines()[-1])
     finally:

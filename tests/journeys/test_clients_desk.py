@@ -21,11 +21,12 @@ from tests.support.clients import (
 from tests.support.doors import Served
 from tests.support.foreign import Daemon, require_program
 from tests.support.journeys import letter, ran
+from tests.support.neomutt import neomutt_command
 
 pytestmark = pytest.mark.foreign
 
 IMAPFILTER = """\
-options.timeout = 20
+options.timeout = 60
 options.charset = 'UTF-8'
 options.create = true
 options.certificates = false
@@ -85,24 +86,16 @@ def test_imapfilter_waits_for_mail(served: Served, tmp_path: Path) -> None:
 
 
 NEOMUTT = """\
-set certificate_file = "{ca}"
-set ssl_force_tls = yes
-set imap_user = "{login}"
-set imap_pass = "{password}"
 set imap_condstore = yes
 set imap_qresync = yes
 set folder = "imaps://localhost:{port}/"
 set spoolfile = "=INBOX"
 set header_cache = "{folder}/cache"
 set message_cachedir = "{folder}/bodies"
-set tmpdir = "{folder}"
 set mbox_type = Maildir
-set confirm_append = no
 set confirm_create = no
 set delete = yes
-set quit = yes
 set wait_key = no
-set mark_old = no
 set move = no
 set sleep_time = 0
 set pipe_decode = yes
@@ -112,17 +105,9 @@ set pipe_decode = yes
 def neomutt(served: Served, folder: Path, *keys: str) -> str:
     """One session on a terminal in which these functions are typed; what the screen showed."""
     account = served.account("PER")
-    path = folder / "neomuttrc"
-    text = NEOMUTT.format(
-        ca=served.handout.ca,
-        login=account.login,
-        password=account.password,
-        port=served.handout.ports.imaps,
-        folder=folder,
-    )
-    path.write_text(text, encoding="utf-8")
-    command = [require_program("neomutt"), "-n", "-F", str(path), "-e", f"push '{''.join(keys)}'"]
-    status, said = on_a_terminal(command, home(folder))
+    more = NEOMUTT.format(port=served.handout.ports.imaps, folder=folder)
+    command = neomutt_command(served.handout, account, folder, more)
+    status, said = on_a_terminal([*command, "-e", f"push '{''.join(keys)}'"], home(folder))
     assert status == 0, said
     return said
 
@@ -170,7 +155,7 @@ class Curl:
         ports, account = served.handout.ports, served.account("PER")
         self.where = f"imap://{NAME}:{ports.imap}/" if starttls else f"imaps://{NAME}:{ports.imaps}/"
         self.command = [require_program("curl"), "-sS", "--ssl-reqd", "--cacert", served.handout.ca]
-        self.command += ["--user", f"{account.login}:{account.password}", "--max-time", "20"]
+        self.command += ["--user", f"{account.login}:{account.password}", "--max-time", "60"]
 
     def __call__(self, path: str, *more: str) -> str:
         """What one run gave, line ends as they came."""

@@ -74,7 +74,7 @@ def test_imaplib_with_utf8_enabled(served: Served) -> None:
 def logged_in(served: Served, account: Account) -> imapclient.IMAPClient:
     """imapclient over IMAPS; a context manager."""
     port, context = served.handout.ports.imaps, verifying(served.handout)
-    client = imapclient.IMAPClient(NAME, port, ssl_context=context, timeout=20)
+    client = imapclient.IMAPClient(NAME, port, ssl_context=context, timeout=60)
     client.login(account.login, account.password)
     return client
 
@@ -83,7 +83,7 @@ def logged_in(served: Served, account: Account) -> imapclient.IMAPClient:
 def client(served: Served) -> Iterator[imapclient.IMAPClient]:
     """The professional's mailbox over STARTTLS."""
     account = served.account("PER")
-    with imapclient.IMAPClient(NAME, served.handout.ports.imap, ssl=False, timeout=20) as client:
+    with imapclient.IMAPClient(NAME, served.handout.ports.imap, ssl=False, timeout=60) as client:
         client.starttls(verifying(served.handout))
         client.login(account.login, account.password)
         yield client
@@ -109,7 +109,7 @@ def test_imapclient_reads_structure_and_moves_while_another_idles(
         assert found[b"RFC822.SIZE"] == len(octets)
         idler.idle()
         client.move([uid], "Archive")
-        assert idler.idle_check(timeout=10) == [(1, b"EXPUNGE")]
+        assert idler.idle_check(timeout=60) == [(1, b"EXPUNGE")]
         idler.idle_done()
         assert idler.search() == []
     assert [one.octets for one in contents(served, account, "Archive")] == [octets]
@@ -120,15 +120,15 @@ async def test_aioimaplib_is_told_while_it_idles(served: Served) -> None:
     """Login, IDLE, a push for a delivery, the message octet for octet, a flag and a move, all on one loop."""
     account = served.account("PER")
     port = served.handout.ports.imaps
-    client = aioimaplib.IMAP4_SSL(NAME, port, timeout=20, ssl_context=verifying(served.handout))
+    client = aioimaplib.IMAP4_SSL(NAME, port, timeout=60, ssl_context=verifying(served.handout))
     await client.wait_hello_from_server()
     assert (await client.login(account.login, account.password)).result == "OK"
     assert (await client.select("INBOX")).result == "OK"
-    idle = await client.idle_start(timeout=30)
+    idle = await client.idle_start(timeout=90)
     octets = await asyncio.to_thread(deliver, served, account, "Urgent")
-    assert b"1 EXISTS" in await client.wait_server_push(timeout=20)
+    assert b"1 EXISTS" in await client.wait_server_push(timeout=60)
     client.idle_done()
-    await asyncio.wait_for(idle, 20)
+    await asyncio.wait_for(idle, 60)
     found = await client.uid_search("SUBJECT", "Urgent", charset=None)
     uid = found.lines[0].decode()
     fetched = await client.uid("fetch", uid, "(FLAGS BODY.PEEK[])")

@@ -17,7 +17,7 @@ from tests.support.journeys import letter
 from tests.support.members import CHIEF, practice
 from tests.support.thunderbird import SCREEN, Thunderbird
 
-pytestmark = pytest.mark.foreign
+pytestmark = [pytest.mark.foreign, pytest.mark.timeout(600)]
 ARTEFACTS = Path(os.environ.get("ARTEFACTS") or Path(__file__).parents[2] / "build" / "artefacts")
 FOLDER, FOLDER_IN_UTF7 = "Été 2026 & après", "&AMk-t&AOk- 2026 &- apr&AOg-s"
 SUBJECT = "Compte rendu d'hospitalisation"

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from mss_gateway.dev.wire import tls
+from tests.support.disks import disk_of
 from tests.support.letters import MEDECIN, SENDER, letter, unique
 from tests.support.process import GatewayProcess
 from tests.support.wires import Imap, Smtp
 
+pytestmark = pytest.mark.timeout(600)
 CONFINED = """
 set -e
 mount --make-rprivate /
@@ -97,13 +99,9 @@ def test_it_runs_on_a_read_only_root_without_any_capability(tmp_path: Path) -> N
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 48 MB."""
     needs_root()
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(disk)], check=True)
-    try:
+    with disk_of(48, tmp_path / "disk") as disk:
+        assert disk is not None, "root of a machine on which nothing can be mounted"
         yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def large(message_id: str) -> bytes:

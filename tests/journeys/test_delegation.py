@@ -23,9 +23,6 @@ def day(after: int) -> str:
     return (datetime.now().astimezone() + timedelta(days=after)).date().isoformat()
 
 
-TOMORROW = day(1)
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A gateway; at its end no fault of ours may have been counted."""
@@ -64,8 +61,8 @@ def chief(served: Served, delegate: Account) -> str:
 
 @pytest.fixture
 def granted(served: Served, delegate: Account, chief: str) -> Iterator[str]:
-    """The right to write from it until tomorrow; taken away in the end."""
-    operate(served, "bal.delegate", address=chief, login=delegate.login, until=TOMORROW, reason="congé")
+    """The right to write from it for two more days; taken away in the end."""
+    operate(served, "bal.delegate", address=chief, login=delegate.login, until=day(2), reason="congé")
     yield chief
     for one in operate(served, "bal.show", address=chief)["bal"]["delegates"]:
         operate(served, "bal.delegate", address=chief, login=one["login"], remove=True)
@@ -152,7 +149,7 @@ def test_the_right_ends_while_somebody_is_logged_in(
     """At MAIL FROM, and at the end of data when the last moment passes in between."""
     to, wire = served.account("CAB").address, served.submission(delegate)
     wire.envelope(granted, to)
-    monkeypatch.setattr(served.parts.intake, "_clock", Clock(now=lambda: time.time() + 3 * DAY))
+    monkeypatch.setattr(served.parts.intake, "_clock", Clock(now=lambda: time.time() + 4 * DAY))
     refused = wire.data(note(granted))
     assert refused.startswith("550 5.7.1")
     assert "ended on" in refused
@@ -210,7 +207,7 @@ def test_who_may_delegate_what_to_whom(served: Served, delegate: Account, chief:
         ({"address": served.handout.app.address}, "delegation-type"),
         ({"until": "2020-01-01"}, "delegation-time"),
         ({"until": "demain"}, "bad-argument"),
-        ({"from": TOMORROW, "until": day(0)}, "delegation-time"),
+        ({"from": day(2), "until": day(0)}, "delegation-time"),
         ({"reason": " "}, "reason-missing"),
         ({"login": "personne"}, "unknown-login"),
         ({"login": "sans.boite"}, "no-mailbox"),
@@ -218,7 +215,7 @@ def test_who_may_delegate_what_to_whom(served: Served, delegate: Account, chief:
         ({"address": delegate.address}, "already"),
         ({"remove": True}, "no-delegate"),
     ]
-    asked = {"address": chief, "login": delegate.login, "until": TOMORROW, "reason": "congé"}
+    asked = {"address": chief, "login": delegate.login, "until": day(2), "reason": "congé"}
     for changes, reason in cases:
         with pytest.raises(OperationRefused) as refused:
             operate(served, "bal.delegate", **{**asked, **changes})

@@ -21,12 +21,13 @@ from mss_gateway.app.tables import operations
 from mss_gateway.settings import Settings
 from mss_gateway.trust.guard import Trust
 from tests.support.examples import EXAMPLES, furnished
-from tests.support.foreign import free_ports
+from tests.support.ports import free_ports
 
+pytestmark = pytest.mark.timeout(600)
 DOORS = ("mta", "submission", "submissions", "imap", "imaps")
 DOCTOR, INS = "docteur.exemple@region-exemple.mssante.fr", "285037728417346"
 PATIENT, PASSWORD = f"{INS}@patient.mssante.fr", "une phrase de passe"
-WAIT = 30.0  # seconds; only a message that does not come reaches it
+WAIT = 60.0  # seconds; only a message that does not come reaches it
 
 
 @pytest.mark.req("OPS-6")

@@ -88,7 +88,7 @@ def test_idle_tells_of_new_mail(gateway: GatewayProcess, client: imapclient.IMAP
     before = client.select_folder("INBOX")[b"EXISTS"]
     client.idle()
     submit(gateway.handout, letter(gateway.handout.app.address, doctor.address)[1], doctor.address)
-    seen = client.idle_check(timeout=10)
+    seen = client.idle_check(timeout=60)
     client.idle_done()
     assert (before + 1, b"EXISTS") in seen
 

@@ -7,27 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.foreign import require_program
 from tests.support.journeys import ran, stored
+from tests.support.neomutt import neomutt_command
 from tests.support.process import GatewayProcess
 
 pytestmark = pytest.mark.foreign
 
 
-def settings(gateway: GatewayProcess, folder: Path) -> Path:
-    """A neomuttrc for the professional's account."""
-    handout = gateway.handout
-    doctor = handout.account("PER")
-    user = doctor.login.replace("@", "%40")
-    path = folder / "neomuttrc"
-    path.write_text(
-        f"""
-set certificate_file = "{handout.ca}"
-set ssl_force_tls = yes
+SENDS = """\
 set ssl_verify_host = no
-set imap_user = "{doctor.login}"
-set imap_pass = "{doctor.password}"
-set smtp_url = "smtps://{user}@localhost:{handout.ports.submissions}/"
+set smtp_url = "smtps://{user}@localhost:{port}/"
 set smtp_pass = "{doctor.password}"
 set from = "{doctor.address}"
 set use_from = yes
@@ -35,22 +24,18 @@ set envelope_from_address = "{doctor.address}"
 set hostname = "clinique-exemple.mssante.fr"
 set record = ""
 set copy = no
-set header_cache = ""
-set tmpdir = "{folder}"
-set quit = yes
-set mark_old = no
-set confirm_append = no
-""",
-        encoding="utf-8",
-    )
-    return path
+"""
+"""Of the professional's account."""
 
 
 def neomutt(gateway: GatewayProcess, folder: Path, *arguments: str, data: bytes = b"") -> str:
     """One run; what it printed."""
     environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "TERM": "xterm", "LANG": "C.UTF-8"}
-    command = [require_program("neomutt"), "-n", "-F", str(settings(gateway, folder)), *arguments]
-    status, said = ran(command, data=data, env=environment)
+    handout = gateway.handout
+    doctor = handout.account("PER")
+    user, port = doctor.login.replace("@", "%40"), handout.ports.submissions
+    command = neomutt_command(handout, doctor, folder, SENDS.format(doctor=doctor, user=user, port=port))
+    status, said = ran([*command, *arguments], data=data, env=environment)
     assert status == 0, said
     return said
 

@@ -13,10 +13,11 @@ import pytest
 from mss_gateway.dev.neighbour_identity import Identity
 from mss_gateway.dev.space import OTHER
 from mss_gateway.dev.wire import kept
-from tests.support.foreign import HOST, Daemon, free_ports, listens
+from tests.support.foreign import HOST, Daemon, listens
+from tests.support.ports import free_ports
 from tests.support.postfix_scene import Neighbours, neighbours, until
 
-pytestmark = pytest.mark.foreign
+pytestmark = [pytest.mark.foreign, pytest.mark.timeout(600)]
 
 
 @dataclass

@@ -15,7 +15,7 @@ from tests.support.pki import new_pki
 from tests.support.postfix_relay import always, first_of, once
 from tests.support.postfix_scene import Neighbours, neighbours, submit, until
 
-pytestmark = pytest.mark.foreign
+pytestmark = [pytest.mark.foreign, pytest.mark.timeout(600)]
 TALKATIVE = "debug_peer_list = 127.0.0.1\ndebug_peer_level = 1"
 OLD = "smtpd_discard_ehlo_keywords = chunking, pipelining, dsn, smtputf8, 8bitmime, enhancedstatuscodes, size"
 
@@ -196,7 +196,7 @@ _QUEUED_AS = re.compile(rb"\(Postfix\) with E?SMTPS? id ([0-9A-Za-z]+)")
 
 
 @pytest.mark.req("QUE-1", "QUE-2")
-def test_a_restart_in_the_middle_of_200_messages_loses_none(tmp_path: Path) -> None:
+def test_a_restart_in_the_middle_of_300_messages_loses_none(tmp_path: Path) -> None:
     """Killed once, stopped once: each message is there, handed over twice only where its 250 had not reached us.
 
     What counts is how often Postfix has taken it: killed between its own delivery and the end of its queue file, it
@@ -205,11 +205,11 @@ def test_a_restart_in_the_middle_of_200_messages_loses_none(tmp_path: Path) -> N
     with neighbours(tmp_path, running=False) as scene:
         sent = {}
         with contextlib.closing(scene.served.submission(scene.doctor)) as client:
-            for number in range(200):
+            for number in range(300):
                 message_id, data = scene.letter(text=f"{number}\r\n")
                 submit(client, scene.doctor.address, data, scene.person())
                 sent[message_id] = data
-        for most, end in ((150, scene.postfix.kill), (80, scene.postfix.stop)):
+        for most, end in ((280, scene.postfix.kill), (220, scene.postfix.stop)):
             scene.postfix.run()
             until(lambda most=most: scene.waiting() < most, scene.postfix.log_tail)  # type: ignore[misc]
             end()

@@ -17,7 +17,7 @@ from tests.support.oldserver import USER, WORD, old_server
 from tests.support.process import GatewayProcess
 from tests.support.wires import Closed, Imap, Smtp
 
-pytestmark = pytest.mark.req("IMP-1")
+pytestmark = [pytest.mark.req("IMP-1"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def other_process(gateway: GatewayProcess, *words: str, **environment: str) -> N
     """A command of operations in a process of its own."""
     command = [sys.executable, "-m", "mss_gateway", *words, "--config", str(gateway.config)]
     done = subprocess.run(
-        command, capture_output=True, timeout=60, env={**os.environ, **environment}, check=False
+        command, capture_output=True, timeout=100, env={**os.environ, **environment}, check=False
     )
     assert done.returncode == 0, done.stderr
 

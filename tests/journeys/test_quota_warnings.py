@@ -12,7 +12,7 @@ from mss_gateway.pipeline.quota_warnings import QuotaWarner
 from tests.support.doors import Served, gateway_in_thread
 from tests.support.wires import Imap
 
-PATIENCE = 20.0  # seconds; only a broken gateway reaches it
+PATIENCE = 60.0  # seconds; only a broken gateway reaches it
 SECRET = b"Glycemie"
 MESSAGE = b"Subject: %b\r\nMessage-ID: <x@y.example>\r\n\r\nTexte\r\n" % SECRET
 

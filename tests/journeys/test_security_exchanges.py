@@ -253,6 +253,7 @@ def test_alerts_go_out_of_mssante(served: Served, where: str) -> None:
 
 
 @pytest.mark.req("INS-5", "PAT-1", "INS-7")
+@pytest.mark.timeout(600)
 def test_formulas_and_giants_in_files_are_only_text(gateway: GatewayProcess, tmp_path: Path) -> None:
     """Nothing is evaluated, nothing reaches the terminal, bad lines are told by number, the good ones are kept."""
     giant = "A" * 70_000
@@ -281,6 +282,7 @@ def test_formulas_and_giants_in_files_are_only_text(gateway: GatewayProcess, tmp
 
 
 @pytest.mark.req("CHN-10")
+@pytest.mark.timeout(600)
 def test_a_name_from_outside_does_not_speak_to_the_terminal(gateway: GatewayProcess) -> None:
     """The display name of another operator's message is shown by `channel list`, without what a terminal obeys."""
     from base64 import b64encode

@@ -354,7 +354,7 @@ async def settled(served: Served) -> None:
     """Until no opened receipt waits any more."""
     import asyncio
 
-    for _ in range(200):
+    for _ in range(6000):
         if not await served.parts.store.opened(1):
             return
         await asyncio.sleep(0.01)

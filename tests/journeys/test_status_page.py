@@ -10,7 +10,7 @@ from mss_gateway.observe.events import Event
 from tests.support.chromium import Chromium
 from tests.support.ops import TOKEN, OpsServed, ops_gateway, parsed
 
-pytestmark = pytest.mark.foreign
+pytestmark = [pytest.mark.foreign, pytest.mark.timeout(600)]
 ARTEFACTS = Path(os.environ.get("ARTEFACTS") or Path(__file__).parents[2] / "build" / "artefacts")
 SECTIONS = {"file", "debit", "liste", "certificats", "crl", "echanges", "disque", "refus", "controles"}
 VIEWS = (("status", 1280, 1600, False), ("status-phone", 390, 844, False), ("status-dark", 1280, 1600, True))

@@ -31,7 +31,7 @@ def swaks(
         "--to",
         recipient,
     ]
-    return ran([*command, "--data", f"@{file}", "--timeout", "20", *extra])
+    return ran([*command, "--data", f"@{file}", "--timeout", "60", *extra])
 
 
 def certificate(credential: Credential) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from tests.support.process import GatewayProcess
 from tests.support.rows import base_port
 from tests.support.scene import Scene
 
+pytestmark = pytest.mark.timeout(600)
 TAKEN = "250 2.0.0 Stored"
 KNOWN = "250 2.1.5 Recipient OK"
 EXCHANGES = "Echanges patient"

@@ -11,6 +11,7 @@ from mss_gateway.dev.wire import report_fields
 from tests.support.rows import base_port
 from tests.support.scene import Scene
 
+pytestmark = pytest.mark.timeout(600)
 TAKEN = "250 2.0.0 Stored"
 
 

@@ -12,11 +12,12 @@ import pytest
 
 from mss_gateway.mail.imaptext import body_text
 from mss_gateway.mail.message import split_message
-from mss_gateway.mail.parttable import load_parts, locate
+from mss_gateway.mail.parttable import load_parts
 from mss_gateway.mail.prepare import prepare
 from tests.support.foreign import require_program
 from tests.support.imapvalues import is_message, part_numbers, read_value
 from tests.support.oracle import Oracle, Said
+from tests.support.parts import locate
 from tests.support.ugly import LETTERS
 
 WE_DIFFER = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,8 +14,9 @@ import pytest
 import pytest_asyncio
 
 from mss_gateway.ports.keeping import KeepProblem, Work
+from mss_gateway.ports.mailboxes import FlagChange
 from mss_gateway.ports.store import StoreError
-from mss_gateway.storage.sqlite import SqliteStore
+from mss_gateway.storage.sqlite import SqliteStore, compaction, store_encryption
 from mss_gateway.storage.sqlite.backup import HOLD, back_up
 from mss_gateway.storage.sqlite.backup_chunks import read_key
 from mss_gateway.storage.sqlite.backup_verify import list_backups, verify_backups
@@ -293,3 +296,36 @@ async def test_the_list_of_files_says_what_it_is(kept: Kept) -> None:
         "correlation.key",
         "gateway.toml.kept",
     }
+
+
+async def test_texts_that_move_while_a_backup_runs_are_in_it_and_in_the_store(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compaction between the instant and the reading of segments: the second names hold what the instant names."""
+    monkeypatch.setattr(compaction, "LEAST_WON", 1)
+    monkeypatch.setattr(store_encryption, "STILL_READ", 0.0)
+    await kept.deliver(*[MIDDLE] * 16)
+    there = await uids(kept.store, kept.inbox)
+    await kept.store.store_flags(kept.inbox, ANYONE, there[5:15], FlagChange.ADD, frozenset({"\\Deleted"}))
+    await kept.store.expunge(kept.inbox, ANYONE, None)
+    before = await all_octets(kept.store, kept.inbox)
+    snapped, moved = threading.Event(), threading.Event()
+
+    def wait(*_: object) -> None:
+        if not snapped.is_set():
+            snapped.set()
+            assert moved.wait(30)
+
+    running = asyncio.create_task(asyncio.to_thread(back_up, kept.task(), wait))
+    assert await asyncio.to_thread(snapped.wait, 30)
+    assert sum([tidied.rows async for tidied in kept.store.compact(0.9)]) > 0
+    await kept.store.sweep_segments()
+    moved.set()
+    await running
+    assert await all_octets(kept.store, kept.inbox) == before
+    for folder in ("new", "newer"):
+        restore(kept.target, tmp_path / folder, "", None, quiet)
+        store = await opened(tmp_path / folder)
+        assert await all_octets(store, await inbox(store, kept.box)) == before
+        await store.close()
+        back_up(kept.task(), quiet)

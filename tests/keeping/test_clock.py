@@ -80,7 +80,8 @@ async def turned(clock: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOOK", "_POLL"):
         monkeypatch.setattr(keeping_schedule, name, 0.001)
     task = asyncio.create_task(clock.run())
-    await asyncio.sleep(0.05)
+    for _ in range(25):  # so many turns of the loop, however late each of them comes
+        await asyncio.sleep(0.002)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

@@ -78,7 +78,7 @@ async def worked(store: SqliteStore, goal: Goal) -> None:
     await store.begin_work(goal, trace_line("encryption"))
     while (done := await store.work_step()) is not None and not done.done:
         continue
-    await asyncio.wait_for(store.end_work(), 20)
+    await asyncio.wait_for(store.end_work(), 90)
 
 
 async def restored(kept: Kept, tmp_path: Path) -> SqliteStore:
@@ -133,7 +133,7 @@ async def test_a_restored_store_counts_what_is_encrypted(kept: Kept, tmp_path: P
     """New bodies go on at a number that none has reached: counting does not go through the numbers in between."""
     store = await restored(kept, tmp_path)
     await store.accept(delivery(body(b"apres"), kept.box))
-    status = await asyncio.wait_for(store.encryption_status(), 20)
+    status = await asyncio.wait_for(store.encryption_status(), 90)
     assert [(key.name, key.bodies) for key in status.keys] == [("k1", 4)]
     assert status.clear == 0
 

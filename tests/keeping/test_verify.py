@@ -104,6 +104,13 @@ ROWS = {
         "INSERT INTO receipts (box_id, body_id, notify, recipient, state) VALUES (1, 92, '', '', 'due')",
         "receipt 1",
     ),
+    "trace-entry": ("INSERT INTO trace_boxes VALUES (0, 1, 89)", "line 89"),
+    "trace-line": (
+        "DELETE FROM trace;"
+        "INSERT INTO trace (id, at, event, transaction_id, actor, detail) VALUES (88, 1, '', 't', '', '{}');"
+        "UPDATE trace_indexed SET line_id = 99",
+        "line 88",
+    ),
     "segment-live": ("UPDATE segments SET live = live + 1 WHERE id = 1", "segment 1"),
 }
 

@@ -163,7 +163,7 @@ HOSTILE = {
 
 
 @pytest.mark.req("RCP-5")
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_report_is_read_within_bounds(what: str) -> None:
     """A MiB that aims at one expression or loop; a quadratic one would take minutes."""

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from mss_gateway.mail.imaptext import body_text, bodystructure_text
 from mss_gateway.mail.message import Header, select_fields, split_message
-from mss_gateway.mail.parttable import PartTable, dump_parts, find_part, load_parts, locate
+from mss_gateway.mail.parttable import PartTable, dump_parts, find_part, load_parts
 from mss_gateway.mail.prepare import prepare
 from mss_gateway.mail.spans import Text
 from mss_gateway.mail.structure import MAX_DEPTH, MAX_PARTS, MimePart, scan_structure
+from tests.support.parts import locate
 
 
 def _table(data: bytes) -> tuple[PartTable, bytes, bytes]:

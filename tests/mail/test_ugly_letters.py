@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from mss_gateway.mail import spans
 from mss_gateway.mail.imaptext import body_text
 from mss_gateway.mail.message import split_message
-from mss_gateway.mail.parttable import PartTable, load_parts, locate
+from mss_gateway.mail.parttable import PartTable, load_parts
 from mss_gateway.mail.prepare import Prepared, prepare
 from mss_gateway.mail.preview import preview_of
 from mss_gateway.mail.structure import MESSAGE, MULTIPART
 from tests.support.imapvalues import is_multipart, part_numbers, read_value
+from tests.support.parts import locate
 from tests.support.ugly import LETTERS, forwarded, many, message, mixed, nested
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mss_gateway.mail.dates import format_date, format_internal_date, parse_date
+from mss_gateway.mail.dates import format_date, parse_date
 from mss_gateway.mail.imapstring import host, quoted
-from mss_gateway.mail.imaptext import envelope_text
+from mss_gateway.mail.imaptext import envelope_of
+from mss_gateway.mail.message import Header
 from mss_gateway.mail.mime import decoded_parameter, parse_content_type, parse_disposition
 from mss_gateway.mail.subject import base_subject
 from mss_gateway.mail.words import decode_words
@@ -93,24 +95,24 @@ def test_dates(raw: bytes, expected: int | None) -> None:
     assert parse_date(raw) == expected
 
 
+def in_zone(minutes: int) -> timezone:
+    """A zone so far east of UTC: a date in mail has no other."""
+    return timezone(timedelta(minutes=minutes))
+
+
 @settings(max_examples=100, deadline=None)
 @given(
-    st.datetimes(timezones=st.timezones()).filter(
-        lambda d: 1970 < d.year < 2090 and not d.utcoffset().seconds % 60
+    st.builds(
+        datetime.fromtimestamp, st.integers(31_536_000, 3_786_912_000), st.integers(-1439, 1439).map(in_zone)
     )
-)  # type: ignore[union-attr]
-def test_dates_agree_with_the_standard_library(moment: object) -> None:
+)
+def test_dates_agree_with_the_standard_library(moment: datetime) -> None:
     """What the standard library writes is read as it reads it; what we write comes back."""
-    text = format_datetime(moment)  # type: ignore[arg-type]
+    text = format_datetime(moment)
     at = parse_date(text.encode())
     assert at == parsedate_to_datetime(text).timestamp()
     assert at is not None
     assert parse_date(format_date(at, 330).encode()) == at
-
-
-def test_internal_date() -> None:
-    """The fixed width of RFC 9051."""
-    assert format_internal_date(0) == " 1-Jan-1970 00:00:00 +0000"
 
 
 @settings(max_examples=100, deadline=None)
@@ -187,7 +189,7 @@ def test_international_domains_in_envelopes() -> None:
 
 def test_envelope() -> None:
     """Sender and Reply-To default to From; absent fields are NIL, empty ones empty."""
-    assert envelope_text(b"Subject:\r\nFrom: A <a@b.fr>\r\nTo: g: c@d.fr;\r\n\r\n") == (
+    assert envelope_of(Header(b"Subject:\r\nFrom: A <a@b.fr>\r\nTo: g: c@d.fr;\r\n\r\n")) == (
         b'(NIL "" (("A" NIL "a" "b.fr")) (("A" NIL "a" "b.fr")) (("A" NIL "a" "b.fr"))'
         b' ((NIL NIL "g" NIL)(NIL NIL "c" "d.fr")(NIL NIL NIL NIL)) NIL NIL NIL NIL)'
     )

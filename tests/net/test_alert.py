@@ -50,7 +50,7 @@ async def refused_client(world: World, issued: Issued, version: ssl.TLSVersion) 
 
     async def serve(stream: Stream) -> None:
         try:
-            await stream.start_tls(server, 10.0)
+            await stream.start_tls(server, 60.0)
             seen.set_result(None)
         except ssl.SSLError as error:
             seen.set_result(error)
@@ -64,7 +64,7 @@ async def refused_client(world: World, issued: Issued, version: ssl.TLSVersion) 
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client)
             await reader.read(1)
             writer.close()
-        found = await asyncio.wait_for(seen, 10)
+        found = await asyncio.wait_for(seen, 60)
         await listener.drain(5.0)
     return found
 
@@ -105,9 +105,9 @@ def test_the_certificate_of_a_refused_server_is_on_the_error(
 
         server = await asyncio.start_server(welcome, "127.0.0.1", 0, ssl=context)
         async with server:
-            stream = await dial("127.0.0.1", server.sockets[0].getsockname()[1], 10.0)
+            stream = await dial("127.0.0.1", server.sockets[0].getsockname()[1], 60.0)
             try:
-                await stream.secure(world.trust().outbound_context(), 10.0)
+                await stream.secure(world.trust().outbound_context(), 60.0)
             except (ssl.SSLError, StreamClosed) as error:
                 return error
             finally:

@@ -35,9 +35,9 @@ async def greeted(world: World) -> list[bytes]:
     trust = world.trust()
 
     async def serve(stream: Stream) -> None:
-        await stream.start_tls(trust.client_context(), 10.0)
+        await stream.start_tls(trust.client_context(), 60.0)
         stream.write(b"* OK\r\n")
-        await stream.read(10.0)
+        await stream.read(60.0)
 
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
@@ -45,7 +45,7 @@ async def greeted(world: World) -> list[bytes]:
 
     async def visit(port: int) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client)
-        line = await asyncio.wait_for(reader.readline(), 10)
+        line = await asyncio.wait_for(reader.readline(), 60)
         writer.close()
         return line
 

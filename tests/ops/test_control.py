@@ -13,7 +13,8 @@ import pytest
 
 from mss_gateway.observe.log import Log
 from mss_gateway.ops.control import Control, Question, ask
-from mss_gateway.ops.operation import OperationRefused
+from mss_gateway.ops.operation import UNAVAILABLE, OperationRefused
+from mss_gateway.ports.store import StoreError
 
 pytestmark = pytest.mark.req("OPS-1")
 
@@ -39,10 +40,21 @@ async def broken(_: Mapping[str, Any]) -> dict[str, Any]:
     return {"wrong": object()}
 
 
+async def keyless(_: Mapping[str, Any]) -> dict[str, Any]:
+    """Something that the store cannot do, and says what is to be done."""
+    raise StoreError("audit.key is empty: take it from the last backup")
+
+
+async def torn(_: Mapping[str, Any]) -> dict[str, Any]:
+    """A fault of the disk beneath the store."""
+    raise StoreError("The store failed: OSError") from OSError(5, "Input/output error")
+
+
 async def asked(folder: Path, operation: str, arguments: dict[str, Any], log: Log) -> bytes:
     """The line that a served operation answers."""
     path = folder / "control.sock"
-    control = Control(path, {"echo": echo, "broken": broken}, log)
+    served = {"echo": echo, "broken": broken, "keyless": keyless, "torn": torn}
+    control = Control(path, served, log)
     await control.open()
     try:
         return await asyncio.to_thread(lambda: Question(path, operation, arguments).answer())
@@ -70,6 +82,20 @@ async def test_an_answer_that_is_no_json_is_a_fault_of_ours(tmp_path: Path) -> N
     found = json.loads(await asked(tmp_path, "broken", {}, log))
     assert (found["ok"], found["reason"]) == (False, "internal")
     assert log.kinds == ["TypeError"]
+
+
+@pytest.mark.parametrize(("operation", "logged"), [("keyless", []), ("torn", ["StoreError"])])
+async def test_what_the_store_cannot_do_is_said_in_its_words(
+    tmp_path: Path, operation: str, logged: list[str]
+) -> None:
+    """Whoever asks hears what to do; a fault beneath it is logged besides."""
+    log = Faults()
+    found = json.loads(await asked(tmp_path, operation, {}, log))
+    assert (found["ok"], found["reason"], found["exit"]) == (False, "unavailable", UNAVAILABLE)
+    assert found["error"] == (
+        "audit.key is empty: take it from the last backup" if not logged else "The store failed: OSError"
+    )
+    assert log.kinds == logged
 
 
 @pytest.mark.parametrize("line", [b"{", b"[" * 100_000, b'{"operation":"none"}', b"\xff", b"[1]"])
@@ -122,3 +148,18 @@ def test_a_refusal_keeps_its_exit_code(tmp_path: Path) -> None:
     with pytest.raises(OperationRefused) as refused:
         asyncio.run(serve())
     assert (refused.value.sentence, refused.value.exit_code) == ("Non", 4)
+
+
+async def test_two_gateways_never_share_a_control_socket(tmp_path: Path) -> None:
+    """The commands for one would reach the other; a socket that nobody answers is replaced."""
+    path = tmp_path / "control.sock"
+    first, second = Control(path, {"echo": echo}, Faults()), Control(path, {}, Faults())
+    await first.open()
+    with pytest.raises(OSError, match="another gateway"):
+        await second.open()
+    assert await asyncio.to_thread(ask, path, "echo", {"a": 1}) == {"a": 1}
+    await first.close()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(path))
+    await second.open()
+    await second.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from mss_gateway.ops.health_ports import OpenDoor, PortHealth
 from mss_gateway.ops.round_trip import Probe, RoundTripHealth
 from tests.support.doors import Served, gateway_in_thread
 from tests.support.letters import HOSTED
+from tests.support.ports import free_ports
 
 PROBE = f"supervision@{HOSTED}"
 
@@ -79,8 +79,7 @@ def test_doors_are_asked_as_clients_would(served: Served) -> None:
     (good,) = asyncio.run(PortHealth(doors(served)).examine())
     assert good.verdict is Verdict.GOOD
     assert good.evidence.startswith("5 doors answer: mta 0.0.0.0:")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     swapped = OpenDoor("imap", "127.0.0.1", served.handout.ports.submission, "imap", False)
     checks = asyncio.run(PortHealth([OpenDoor("mta", "", port, "smtp", False), swapped]).examine())
     assert [one.verdict for one in checks] == [Verdict.BAD, Verdict.BAD]
@@ -138,8 +137,7 @@ def test_a_trip_that_fails_says_where(served: Served) -> None:
     (suspended,) = asyncio.run(RoundTripHealth(probe(served), doors(served)).examine())
     served.call(change["bal.activate"]({"actor": "test", "address": PROBE, "reason": "essai"}))
     assert suspended.verdict is Verdict.BAD
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     gone = [OpenDoor("submissions", "", port, "smtp", True), OpenDoor("imaps", "", port, "imap", True)]
     (nobody,) = asyncio.run(RoundTripHealth(probe(served), gone).examine())
     assert nobody.evidence == "submissions: ConnectionRefusedError"

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.ops import http_auth
-from mss_gateway.ops.http_auth import FORGET, FREE, LONGEST, Gatekeeper, Verdict, _token_of
+from mss_gateway.ops.http_auth import SLOWDOWN, Gatekeeper, Verdict, _token_of
 from mss_gateway.ops.http_options import HttpOptions, MailServices
 
+FREE = 3  # failures that cost a source nothing but the wait for their answers
 TOKEN = "un-jeton-de-vingt-signes-ou-plus"
 HERE = "192.0.2.1"
 
@@ -58,13 +59,13 @@ async def test_waits_double_end_and_are_forgotten(options: HttpOptions) -> None:
     assert await gate.judge(HERE, None, basic("wrong")) is Verdict.ASK
     clock.now += 3.0
     assert await gate.judge(HERE, None, basic(TOKEN)) is Verdict.WAIT
-    clock.now += LONGEST
+    clock.now += SLOWDOWN.most
     assert await gate.judge(HERE, None, basic(TOKEN)) is Verdict.LET_IN
     assert await gate.judge(HERE, None, basic("wrong")) is Verdict.ASK
     assert await gate.judge(HERE, None, basic(TOKEN)) is Verdict.LET_IN
     for _ in range(FREE):
         assert await gate.judge(HERE, None, basic("wrong")) is Verdict.ASK
-    clock.now += FORGET + 1
+    clock.now += SLOWDOWN.forget + 1
     assert await gate.judge(HERE, None, basic("wrong")) is Verdict.ASK
     assert await gate.judge(HERE, None, basic(TOKEN)) is Verdict.LET_IN
 
@@ -74,14 +75,14 @@ async def test_sources_are_networks_and_bounded(
     options: HttpOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An IPv6 /64 is one guesser; many guessers cost bounded memory."""
-    monkeypatch.setattr(http_auth, "SOURCES", 10)
+    monkeypatch.setattr(http_auth, "SLOWDOWN", replace(SLOWDOWN, records=10))
     gate = Gatekeeper(options, dn_of, Clock(), wait=0)
     for number in range(FREE + 1):
         await gate.judge(f"2001:db8::{number:x}", None, basic("wrong"))
     assert await gate.judge("2001:db8::ffff", None, basic(TOKEN)) is Verdict.WAIT
     for number in range(50):
         await gate.judge(f"198.51.100.{number}", None, basic("wrong"))
-    assert len(gate._failed) == 10
+    assert len(gate._failures) == 10
 
 
 @pytest.mark.req("OPS-4")

@@ -18,7 +18,7 @@ from mss_gateway.ops.http_ready import Readiness
 from mss_gateway.ops.status import Sources, StatusOperations
 from mss_gateway.ops.status_checks import NAMES, check_name
 from mss_gateway.ops.status_page import page
-from mss_gateway.ops.status_words import WORDS, day, span, whole, words
+from mss_gateway.ops.status_words import MALFORMED_ADDRESS, WORDS, WRONG_COMMAND, day, span, whole, words
 from mss_gateway.ports.queue import DomainQueue
 from mss_gateway.rules.archive_texts import PROBLEMS
 from mss_gateway.rules.meanings import RELAY_REASONS, TRUST_REASONS, WIRE_REASONS, WITHHELD_REASONS
@@ -222,6 +222,22 @@ def test_reasons_have_french_words() -> None:
     assert set(NOT_REFUSED) <= {*REASONS, *WITHHELD_REASONS}
     assert words("never-heard-of")[0] == ""
     assert words("never-heard-of")[1]
+
+
+@pytest.mark.req("OPS-4")
+def test_refused_commands_have_french_words() -> None:
+    """What a scanner or a wrongly set up client meets first stands in the last refusals as well."""
+    root = Path(mss_gateway.__file__).parent
+    sources = [path for path in (root / "protocol" / "smtp").glob("*.py") if "client" not in path.name]
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    said = set(re.findall(r'CommandError\(.*"([a-z0-9-]+)"\)', text))
+    address = (root / "mail" / "address.py").read_text(encoding="utf-8")
+    said |= set(re.findall(r'InvalidValue\(.*"([a-z-]+)"\)', address))
+    assert {"tls-required", "auth-required", "unknown-command", "local-syntax", "path-syntax"} <= said
+    assert not [slug for slug in sorted(said) if not words(slug)[0]]
+    families = MALFORMED_ADDRESS | WRONG_COMMAND
+    assert not families & set(WORDS)
+    assert families <= said
 
 
 @pytest.mark.req("OPS-4")

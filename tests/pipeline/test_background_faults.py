@@ -56,7 +56,7 @@ async def test_a_fault_is_logged_and_tried_again(
     }[kind]
     task = asyncio.create_task(work())
     reached = asyncio.create_task(store.thrice.wait())
-    await asyncio.wait([task, reached], timeout=20, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([task, reached], timeout=60, return_when=asyncio.FIRST_COMPLETED)
     assert reached.done()
     assert not task.done()
     task.cancel()

@@ -15,7 +15,7 @@ from tests.support.doors import Served
 from tests.support.letters import HOSTED, MEDECIN, ORG, SENDER, letter, unique
 from tests.support.xdm import built
 
-WAIT = 5.0  # seconds; the timeline of a refusal is written in the background
+WAIT = 60.0  # seconds; the timeline of a refusal is written in the background
 
 
 def attached(octets: bytes, name: str = "IHE_XDM.zip", kind: str = "application/zip") -> tuple[str, bytes]:

@@ -122,13 +122,13 @@ async def test_the_loop_goes_on_meanwhile(executor: Executor) -> None:
 
     def slow(_: bytes) -> ArchiveFacts:
         reading.set()
-        may_end.wait(10)
+        may_end.wait(60)
         return ArchiveFacts()
 
     spooled = message(("application/zip", "IHE_XDM.zip"))
     looking = look_inside(spooled, Header(spooled.header), slow, executor, closed=False)
     task = asyncio.create_task(looking)
-    assert await asyncio.to_thread(reading.wait, 10)
+    assert await asyncio.to_thread(reading.wait, 60)
     may_end.set()
     assert (await task).archives == (ArchiveFacts(),)
 

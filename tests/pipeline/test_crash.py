@@ -58,6 +58,7 @@ def _stored(gateway: GatewayProcess) -> Counter[str]:
 
 @pytest.mark.req("RTE-4", "QUE-1")
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_250_is_found_once_after_kill_9(tmp_path: Path) -> None:
     """Three kills at random instants; nothing acknowledged is lost, nothing is there twice."""
     gateway = GatewayProcess(tmp_path)
@@ -72,7 +73,7 @@ def test_every_250_is_found_once_after_kill_9(tmp_path: Path) -> None:
             ]
             for client in clients:
                 client.start()
-            limit = time.monotonic() + 20
+            limit = time.monotonic() + 60
             while len(said) < before + 5 and time.monotonic() < limit:
                 time.sleep(0.01)
             time.sleep(random.uniform(0.0, 0.4))

@@ -20,7 +20,7 @@ from tests.support.letters import MEDECIN, ORG, letter, unique
 from tests.support.wires import literal
 
 Start = Callable[..., Served]
-WAIT = 10.0  # seconds; only what never comes reaches it
+WAIT = 60.0  # seconds; only what never comes reaches it
 
 
 def messages(served: Served, kind: str, folder: str = "INBOX") -> list[EmailMessage]:

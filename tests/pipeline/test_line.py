@@ -23,7 +23,8 @@ Start = Callable[..., Served]
 def fetched(served: Served, kind: str, message_id: str, field: str = "Message-ID") -> list[bytes]:
     """Every stored message of that account's INBOX with this id, octets as IMAP gives them."""
     imap = served.imap(served.account(kind), select="INBOX")
-    (line,) = imap.ok(f'UID SEARCH HEADER {field} "{message_id}"')
+    answers = imap.ok(f'UID SEARCH HEADER {field} "{message_id}"')
+    (line,) = [line for line in answers if line.startswith(b"* SEARCH")]  # mail may come meanwhile
     uids = [uid.decode() for uid in line.split()[2:]]
     octets = [literal(imap.ok(f"UID FETCH {uid} (BODY.PEEK[])")[0]) for uid in uids]
     imap.close()

@@ -22,7 +22,7 @@ from tests.support.wires import Closed, Imap, Smtp
 ROUNDS = 4
 MESSAGES = 30  # of each round
 UNOPENED = 5
-QUIET = 15.0  # seconds; only a receipt that never comes reaches it
+QUIET = 60.0  # seconds; only a receipt that never comes reaches it
 
 
 def _imap(gateway: GatewayProcess, kind: str) -> Imap:
@@ -93,6 +93,7 @@ def _receipts(gateway: GatewayProcess) -> Counter[str]:
 
 @pytest.mark.req("RCP-2", "RTE-4")
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_opening_has_exactly_one_receipt_after_kill_9(tmp_path: Path) -> None:
     """Kills at random instants around the openings; each opened message has one receipt, each other none."""
     gateway = GatewayProcess(tmp_path)
@@ -106,7 +107,7 @@ def test_every_opening_has_exactly_one_receipt_after_kill_9(tmp_path: Path) -> N
             said: list[int] = []
             client = threading.Thread(target=_open, args=(gateway, uids, tried, said), daemon=True)
             client.start()
-            limit = time.monotonic() + 20
+            limit = time.monotonic() + 60
             wanted = random.randrange(1, len(uids))
             while len(tried) < wanted and time.monotonic() < limit:
                 time.sleep(0.0005)
@@ -131,6 +132,7 @@ def test_every_opening_has_exactly_one_receipt_after_kill_9(tmp_path: Path) -> N
 
 
 @pytest.mark.req("RCP-2")
+@pytest.mark.timeout(600)
 def test_what_a_killed_gateway_left_opened_is_answered_at_its_start(tmp_path: Path) -> None:
     """Killed exactly between the commit of the opening and the MDN."""
     gateway = GatewayProcess(tmp_path)
@@ -140,7 +142,7 @@ def test_what_a_killed_gateway_left_opened_is_answered_at_its_start(tmp_path: Pa
         victim = subprocess.run(
             [sys.executable, "-m", "tests.support.receipt_victim", str(gateway.folder / "store"), patient],
             check=False,
-            timeout=60,
+            timeout=100,
         )
         assert victim.returncode == -signal.SIGKILL
         gateway.start()

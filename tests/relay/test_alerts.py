@@ -70,5 +70,5 @@ def test_a_server_that_we_refuse_gets_our_alert(
     thread.start()
     with listening, asyncio.Runner(loop_factory=loop) as runner:
         runner.run(run())
-        thread.join(5.0)
+        thread.join(30.0)
     assert heard == [alert]

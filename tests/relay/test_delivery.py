@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.dev.listing import Entry
@@ -16,6 +16,7 @@ from mss_gateway.mail.address import parse_address
 from mss_gateway.mail.envelope import BodyType
 from mss_gateway.ports.relay import Fate, Outcome
 from mss_gateway.protocol.smtp import MailFrom
+from tests.support.properties import FOR_EACH_EXAMPLE
 from tests.support.relay import (
     HEADER,
     Neighbour,
@@ -98,7 +99,7 @@ async def test_an_idle_connection_is_ended(world: World) -> None:
     async with scripted(world, play) as served, courier(world, options(served.port), idle=0.05) as ours:
         await ours.deliver(letter())
         assert ours.pool.idle == 1
-        await asyncio.wait_for(parted.wait(), 5.0)
+        await asyncio.wait_for(parted.wait(), 30.0)
         assert ours.pool.idle == 0
 
 
@@ -278,7 +279,7 @@ async def test_two_of_our_own_exchange_by_chunks_and_by_dots(world: World, use_c
 
 
 @pytest.mark.req("RTE-7")
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=FOR_EACH_EXAMPLE)
 @given(st.lists(st.sampled_from([b".", b"..", b"", b"x", b". ", b"\xff"]), max_size=30))
 def test_any_lines_arrive_as_they_were(world: World, lines: list[bytes]) -> None:
     """Through aiosmtpd's own reading of dots."""

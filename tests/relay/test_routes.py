@@ -15,6 +15,7 @@ from mss_gateway.relay.places import Host
 from mss_gateway.relay.problems import RelayProblem
 from mss_gateway.relay.resolver import Resolver
 from tests.support.dns import DnsServer
+from tests.support.ports import free_ports
 from tests.support.relay import (
     PATIENT,
     Neighbour,
@@ -176,15 +177,6 @@ async def test_a_host_written_by_hand_is_known_to_the_system_or_not(names: DnsSe
     assert failed.value.reason == "dns-failure"
 
 
-async def closed_port() -> int:
-    """A port on which nothing listens."""
-    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
-    port = int(server.sockets[0].getsockname()[1])
-    server.close()
-    await server.wait_closed()
-    return port
-
-
 @pytest.mark.req("TRU-5", "QUE-2")
 async def test_the_next_host_is_tried_and_the_dead_one_comes_last(world: World) -> None:
     """A refused connection, then a host that answers; afterwards the dead one is not asked first."""
@@ -193,7 +185,7 @@ async def test_the_next_host_is_tried_and_the_dead_one_comes_last(world: World) 
         await script.say("421 4.3.2 too busy")
 
     hooks = Neighbour()
-    dead = await closed_port()
+    (dead,) = free_ports(1)
     async with neighbour(world, hooks) as port, scripted(world, grumpy) as busy:
         async with courier(world, options(dead, busy.port, port), messages=1) as ours:
             assert only(await ours.deliver(letter()))[0] is Fate.SENT
@@ -205,7 +197,7 @@ async def test_the_next_host_is_tried_and_the_dead_one_comes_last(world: World) 
 @pytest.mark.req("TRU-5")
 async def test_when_no_host_answers_the_outcome_says_so(world: World) -> None:
     """Refused and silent; what a reached host said counts more."""
-    dead = await closed_port()
+    (dead,) = free_ports(1)
     async with courier(world, options(dead)) as ours:
         assert only(await ours.deliver(letter())) == (Fate.TRY_LATER, "connect-refused", "4.4.1")
 

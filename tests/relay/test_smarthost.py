@@ -19,6 +19,7 @@ from mss_gateway.base.errors import InvalidValue
 from mss_gateway.ports.alerts import AlertMail, Handed, Handing
 from mss_gateway.relay.smarthost import MailSmarthost, SmarthostOptions
 from mss_gateway.rules.alerts import alert_mail
+from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.req("PAT-3")
 OCTETS = alert_mail("alerte@ici.example", "p@perso.example", "https://ici.example", "<1@ici.example>", 0.0)
@@ -64,8 +65,7 @@ def start() -> Iterator[Callable[..., int]]:
     with ExitStack() as stack:
 
         def begin(host: Host, **more: Any) -> int:
-            with socket.create_server(("127.0.0.1", 0)) as found:
-                port = int(found.getsockname()[1])
+            (port,) = free_ports(1)
             controller = Controller(host, hostname="127.0.0.1", port=port, **more)
             controller.start()
             stack.callback(controller.stop)
@@ -156,8 +156,8 @@ async def test_nobody_there_and_a_server_that_hangs() -> None:
     """A refused connection and a silent server end by themselves."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = int(silent.getsockname()[1])
-        assert await hand(port, step=0.3, whole=5.0) == Handed(Handing.UNREACHABLE, "timeout")
-    assert (await hand(port)).handing is Handing.UNREACHABLE
+        assert await hand(port, step=0.3, whole=30.0) == Handed(Handing.UNREACHABLE, "timeout")
+    assert (await hand(free_ports(1)[0])).handing is Handing.UNREACHABLE
 
 
 async def test_a_server_that_drips_is_bounded_as_a_whole() -> None:

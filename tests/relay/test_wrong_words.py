@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mss_gateway.ports.relay import Fate, Outcome
-from tests.support.playback import Player, Step, bare, descriptors, played, steps
+from tests.support.playback import Player, Step, bare, descriptors, given_back, played, steps
+from tests.support.properties import FOR_EACH_EXAMPLE
 from tests.support.relay import HEADER, PATIENT, courier, letter, options
 from tests.support.trust import THEIRS, World
 
@@ -48,15 +49,13 @@ async def outcomes(world: World, scripts: Sequence[Sequence[Step]], **changes: o
     players = [Player(script) for script in scripts]
     async with (
         played(players) as port,
-        courier(world, options(port, deadlines=HASTY, **changes), messages=1) as ours,
+        courier(world, options(port, **changes), messages=1) as ours,
     ):
         for player in players:
             (outcome,) = await ours.deliver(letter(TEXT))
             told.append(outcome)
-            await asyncio.wait_for(player.gone.wait(), 5.0)
-    await asyncio.sleep(0)
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert descriptors() == before
+            await asyncio.wait_for(player.gone.wait(), 30.0)
+    assert await given_back(before)
     return told
 
 
@@ -110,7 +109,7 @@ async def test_silence_at_each_step(world: World, script: list[Step]) -> None:
     """Accept and say nothing: the deadline of the step, and no fate but these."""
     places = [at for at, step in enumerate(script) if step.answer]
     mute = [replace(step, answer=b"") for step in script]
-    told = await outcomes(world, [[*script[:place], *mute[place:]] for place in places])
+    told = await outcomes(world, [[*script[:place], *mute[place:]] for place in places], deadlines=HASTY)
     assert [(one.fate, one.reason) for one in told] == [
         *[(Fate.TRY_LATER, "timeout")] * (len(places) - 1),
         (Fate.UNCERTAIN, "timeout"),
@@ -129,7 +128,7 @@ async def test_an_answer_too_many_at_each_step(world: World, script: list[Step])
 
 @pytest.mark.req("QUE-1")
 @pytest.mark.parametrize("script", [PLAIN, CHUNKED], ids=["plain", "chunked"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=FOR_EACH_EXAMPLE)
 @given(st.data())
 def test_any_words_at_any_steps(world: World, script: list[Step], data: st.DataObject) -> None:
     """`SENT` only when a whole 2xx came after the end of the content, and the content had come whole."""

@@ -143,3 +143,14 @@ def test_a_wrong_value_of_the_environment_is_told_like_one_of_the_file(config: P
         ConfigError, match=r"log.levle is not a key of the configuration: did you mean level\?"
     ):
         load(config, {"MSS_GATEWAY_LOG_LEVLE": "debug"})
+
+
+def test_what_one_command_of_a_mail_client_may_cost_is_set(config: Path) -> None:
+    """Both IMAP doors take them; a limit that would cut ordinary folders short is refused."""
+    settings = load(
+        config, {"MSS_GATEWAY_LIMITS_IMAP_MESSAGES": "5000", "MSS_GATEWAY_LIMITS_IMAP_PROGRESS": "2.5"}
+    )
+    for door in (settings.imap, settings.imaps):
+        assert (door.message_limit, door.progress) == (5000, 2.5)
+    with pytest.raises(ConfigError, match=r"limits.imap_messages = .999.: write a number of at least 1000"):
+        load(config, {"MSS_GATEWAY_LIMITS_IMAP_MESSAGES": "999"})

@@ -31,7 +31,7 @@ STALE = {
     Space.GRACE: 1.0,
     Space.LATE: 8.0,
 }  # hours since the CRL should have been replaced
-WAIT = 20.0  # seconds; only a broken test reaches it
+WAIT = 60.0  # seconds; only a broken test reaches it
 
 
 @cache

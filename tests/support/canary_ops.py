@@ -36,7 +36,7 @@ def ops_door(scene: Scene) -> None:
     context = ssl.create_default_context(cafile=site.ca)
     logins = (None, ("ops", ADMIN), ("ops", PASSWORD), (UNKNOWN, TOKEN), (f"{UNKNOWN}\u00e9", ""))
     with httpx2.Client(
-        base_url=f"https://localhost:{site.ops}", verify=context, timeout=10, trust_env=False
+        base_url=f"https://localhost:{site.ops}", verify=context, timeout=60, trust_env=False
     ) as web:
 
         def ask(path: str, method: str = "GET", *, own: bool = False, **more: object) -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .foreign import require_program
 
-PATIENCE = 60
+PATIENCE = 150
 
 
 class Chromium:

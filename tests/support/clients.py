@@ -48,7 +48,7 @@ class Kept:
 def imap_of(served: Served, account: Account) -> imaplib.IMAP4_SSL:
     """Python's own client, logged in; a context manager."""
     imap = imaplib.IMAP4_SSL(
-        NAME, served.handout.ports.imaps, ssl_context=verifying(served.handout), timeout=20
+        NAME, served.handout.ports.imaps, ssl_context=verifying(served.handout), timeout=60
     )
     imap.login(account.login, account.password)
     return imap
@@ -87,7 +87,7 @@ def submit(handout: Handout, data: bytes, recipient: str) -> None:
     """A message from the software's mailbox by its certificate."""
     context = verifying(handout)
     context.load_cert_chain(handout.app.cert, handout.app.key)
-    with smtplib.SMTP(NAME, handout.ports.submission, timeout=20) as smtp:
+    with smtplib.SMTP(NAME, handout.ports.submission, timeout=60) as smtp:
         smtp.starttls(context=context)
         smtp.ehlo("logiciel.example")
         smtp.auth("EXTERNAL", lambda _=None: handout.app.address)
@@ -100,7 +100,7 @@ def append(served: Served, account: Account, folder: str, octets: bytes, flags: 
         assert imap.append(f'"{folder}"', flags, "", octets)[0] == "OK"
 
 
-def awaited(ask: Callable[[], T], seconds: float = 15.0) -> T:
+def awaited(ask: Callable[[], T], seconds: float = 60.0) -> T:
     """The first true answer; the last one when none has come in time."""
     limit = time.monotonic() + seconds
     while not (answer := ask()) and time.monotonic() < limit:
@@ -119,7 +119,7 @@ def unix(octets: bytes) -> bytes:
 
 
 def on_a_terminal(
-    command: Sequence[str], environment: dict[str, str], seconds: float = 40.0
+    command: Sequence[str], environment: dict[str, str], seconds: float = 100.0
 ) -> tuple[int, str]:
     """Exit status and output of a program that wants a terminal; it is killed after so many seconds."""
     near, far = pty.openpty()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typer.testing import CliRunner
 
 from mss_gateway.cli.root import app
 
-from .doors import sample
+from .doors import copy_state, sample
 from .process import GatewayProcess
 
 # The commands are built once: typer's runner builds all of them for each call, which takes longer than most calls.
@@ -39,8 +38,7 @@ class Site:
             return
         settings, self.handout = sample()
         if not empty:
-            shutil.copytree(settings.store.path, folder / "store")
-            shutil.copy(settings.state / "audit.key", folder)
+            copy_state(settings, folder)
         text = settings.path.read_text(encoding="utf-8")
         text = text.replace('realm = "production"', f'realm = "{realm}"')
         self.config = folder / "gateway.toml"

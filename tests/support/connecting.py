@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @contextlib.contextmanager

@@ -14,7 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import apsw
+
 from mss_gateway.app.gateway import Running, run
+from mss_gateway.app.logins import login_book
+from mss_gateway.base.secret import Secret
 from mss_gateway.dev.handout import Account, Credential, Handout, Ports
 from mss_gateway.dev.sample import prepared
 from mss_gateway.dev.wire import tls
@@ -26,7 +30,8 @@ from .wires import Imap, Smtp
 
 T = TypeVar("T")
 Change = Callable[[Settings], Settings]
-START = 30.0  # seconds; only a gateway that does not start reaches it
+KEYS = ("audit.key", "correlation.key")
+START = 90.0  # seconds; only a gateway that does not start reaches it
 
 
 @cache
@@ -34,7 +39,9 @@ def sample() -> tuple[Settings, Handout]:
     """The trust space, the mailboxes and their settings; made once for a whole test run."""
     folder = Path(tempfile.mkdtemp(prefix="mss-doors-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return prepared(folder, 20_000)
+    settings, handout = prepared(folder, 20_000)
+    asyncio.run(hash_anew(settings, handout))
+    return settings, handout
 
 
 class Served:
@@ -146,6 +153,40 @@ class Served:
         return wire
 
 
+def copy_state(settings: Settings, folder: Path) -> None:
+    """A fresh copy of the sample's store, with the keys of its trace and of its SCRAM keys."""
+    shutil.copytree(settings.store.path, folder / "store")
+    for name in KEYS:
+        shutil.copy(settings.state / name, folder)
+
+
+def quickly(settings: Settings) -> Settings:
+    """The same settings with passwords that cost next to nothing: a third of the time went into them.
+
+    What a hash must cost is proved in tests/identity and tests/settings.
+    """
+    passwords = replace(settings.login.passwords, time_cost=1, memory_kib=64)
+    return replace(settings, login=replace(settings.login, passwords=passwords))
+
+
+async def hash_anew(settings: Settings, handout: Handout) -> None:
+    """Hash the passwords of the sample's accounts so, as if they had been set with these settings."""
+    book = login_book(quickly(settings), (settings.state / KEYS[1]).read_bytes())
+    db = apsw.Connection(str(settings.store.path / "store.db"))
+    try:
+        for account in handout.accounts:
+            hashed, _, keys = (await book.passwords.hash(Secret(account.password), account.login)).partition(
+                "\n"
+            )
+            ((person,),) = db.execute(
+                "UPDATE persons SET password_hash = ? WHERE login = ? RETURNING id", (hashed, account.login)
+            ).fetchall()
+            db.execute("UPDATE login_keys SET sealed = ? WHERE person_id = ?", (keys, person))
+    finally:
+        db.close()
+        book.passwords.close()
+
+
 def free_ports(settings: Settings) -> Settings:
     """The same settings on ports that the system chooses."""
     listen = settings.file.listen.model_copy(update={name: ["127.0.0.1:0"] for name in DOORS})
@@ -160,9 +201,8 @@ def gateway_in_thread(
 ) -> Iterator[Served]:
     """A gateway over a fresh copy of the sample's store, its settings changed; stopped in the end."""
     settings, handout = sample()
-    shutil.copytree(settings.store.path, folder / "store")
-    shutil.copy(settings.state / "audit.key", folder)
-    settings = free_ports(settings)
+    copy_state(settings, folder)
+    settings = quickly(free_ports(settings))
     settings = replace(
         settings,
         state=folder,

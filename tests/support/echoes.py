@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-PATIENCE = 20.0  # seconds; only a broken test reaches it
+PATIENCE = 60.0  # seconds; only a broken test reaches it
 Heard = Callable[[str], str]
 
 

@@ -18,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from .ports import free_ports
+
 HOST = "127.0.0.1"
 MAIL_USER = "mail"  # of Debian's base system: owns the delivered mail
 SBIN = "/usr/sbin:/sbin:/usr/bin:/bin"
 POSTFIX_MASTER = "/usr/lib/postfix/sbin/master"
-START_SECONDS = 20.0
-STOP_SECONDS = 10.0
+START_SECONDS = 90.0
+STOP_SECONDS = 30.0
 
 
 class ForeignFailure(Exception):
@@ -50,18 +52,6 @@ def _absent(name: str) -> NoReturn:
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(text)
     pytest.skip(text)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listened on an instant ago."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for item in sockets:
-            item.bind((HOST, 0))
-        return [int(item.getsockname()[1]) for item in sockets]
-    finally:
-        for item in sockets:
-            item.close()
 
 
 def descendants(root: int) -> list[int]:
@@ -209,6 +199,7 @@ mail_location = maildir:~/Maildir
 first_valid_uid = 1
 postmaster_address = postmaster@{domain}
 auth_mechanisms = plain
+auth_failure_delay = 0
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {root}/users
@@ -220,6 +211,11 @@ userdb {{
 }}
 namespace inbox {{
   inbox = yes
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service imap-login {{
   inet_listener imap {{

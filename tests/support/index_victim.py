@@ -19,7 +19,6 @@ async def main(folder: Path, folder_id: int, start: int) -> None:
     index.BATCH = 8
     store = SqliteStore(sqlite_options(folder))
     await store.open()
-    os.write(1, b"ready\n")
     for turn in range(start, 1_000_000):
         text = f"Subject: tour{turn}\r\n\r\nmot{turn} commun " + "texte " * (turn % 7 * 300)
         await put(store, folder_id, text.encode())
@@ -28,6 +27,8 @@ async def main(folder: Path, folder_id: int, start: int) -> None:
             await store.store_flags(folder_id, ANYONE, first, FlagChange.ADD, frozenset({"\\Deleted"}))
             await store.expunge(folder_id, ANYONE, first)
         await store.find_text(folder_id, "text", "commun")
+        if turn == start + 3:  # from now on there are some messages, whatever is expunged
+            os.write(1, b"ready\n")
 
 
 if __name__ == "__main__":

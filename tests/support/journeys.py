@@ -35,14 +35,16 @@ def letter(
     return message_id, "\r\n".join(lines).encode()
 
 
-def ran(command: Sequence[str], *, data: bytes = b"", env: dict[str, str] | None = None) -> tuple[int, str]:
+def ran(
+    command: Sequence[str], *, data: bytes = b"", env: dict[str, str] | None = None, patience: float = 110.0
+) -> tuple[int, str]:
     """Exit status and everything a program printed."""
     done = subprocess.run(
         list(command),
         input=data,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=60,
+        timeout=patience,
         check=False,
         env=env,
     )
@@ -57,7 +59,7 @@ def trusting(handout: Handout) -> ssl.SSLContext:
     return context
 
 
-def stored(handout: Handout, account: Account, message_id: str, *, wait: float = 10.0) -> bytes | None:
+def stored(handout: Handout, account: Account, message_id: str, *, wait: float = 60.0) -> bytes | None:
     """The message of this id in INBOX byte for byte, None when it does not come; by Python's own imaplib."""
     limit = time.monotonic() + wait
     with imaplib.IMAP4_SSL(HOST, handout.ports.imaps, ssl_context=trusting(handout)) as imap:
@@ -75,7 +77,7 @@ def stored(handout: Handout, account: Account, message_id: str, *, wait: float =
             time.sleep(0.05)
 
 
-def log_since(log: Path, offset: int, needle: str, *, wait: float = 5.0) -> bool:
+def log_since(log: Path, offset: int, needle: str, *, wait: float = 60.0) -> bool:
     """Does the gateway's log say this after the offset, within some seconds?"""
     limit = time.monotonic() + wait
     while needle.encode() not in log.read_bytes()[offset:]:

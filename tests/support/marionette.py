@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 HOST = "127.0.0.1"
-SCRIPT_SECONDS = 30.0
+SCRIPT_SECONDS = 60.0
 """How long one script may take; a promise that it returns is waited for."""
 
 

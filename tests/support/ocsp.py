@@ -24,7 +24,7 @@ from tests.support.pki import Authority, Issued, Subject
 
 GOOD, REVOKED, UNKNOWN = ocsp.OCSPCertStatus.GOOD, ocsp.OCSPCertStatus.REVOKED, ocsp.OCSPCertStatus.UNKNOWN
 KIND = "application/ocsp-response"
-PATIENCE = 10.0  # seconds that a silent responder holds a connection at most
+PATIENCE = 30.0  # seconds that a silent responder holds a connection at most
 
 
 @dataclass

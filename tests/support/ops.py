@@ -76,7 +76,7 @@ class OpsServed:
         context = ssl.create_default_context(cafile=self.served.handout.ca)
         if credential is not None:
             context.load_cert_chain(credential.cert, credential.key)
-        return httpx2.Client(base_url=self.url, verify=context, timeout=10.0, trust_env=False, **more)
+        return httpx2.Client(base_url=self.url, verify=context, timeout=60.0, trust_env=False, **more)
 
     def get(self, path: str, **more: Any) -> httpx2.Response:
         """One answer over a connection of its own."""
@@ -100,11 +100,13 @@ class OpsServed:
             self.served.handout.ca,
             *arguments,
         ]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
-    def raw(self, octets: bytes, *, plain: bool = True, patience: float = 10.0) -> bytes:
+    def raw(self, octets: bytes, *, plain: bool = True, patience: float = 60.0) -> bytes:
         """What comes back for these octets until the door closes."""
-        connection: socket.socket = socket.create_connection(("127.0.0.1", self.ports[1 if plain else 0]), 5)
+        connection: socket.socket = socket.create_connection(
+            ("127.0.0.1", self.ports[1 if plain else 0]), patience
+        )
         if not plain:
             context = ssl.create_default_context(cafile=self.served.handout.ca)
             connection = context.wrap_socket(connection, server_hostname="localhost")

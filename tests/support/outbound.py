@@ -8,6 +8,7 @@ import email
 import email.policy
 import io
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -148,6 +149,15 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until it holds; the test's own timeout is the limit."""
     while not await condition():  # noqa: ASYNC110 what is waited for happens in the store
         await asyncio.sleep(0.005)
+
+
+async def calm(calls: Counter[str], seconds: float = 0.3) -> None:
+    """Wait until nothing was counted for so long: what was begun is over, however busy the machine is."""
+    while True:
+        before = calls.total()
+        await asyncio.sleep(seconds)
+        if calls.total() == before:
+            return
 
 
 def human(report: EmailMessage) -> str:

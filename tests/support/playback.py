@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -136,5 +138,26 @@ def bare(patch: pytest.MonkeyPatch, der: bytes) -> None:
 
 
 def descriptors() -> int:
-    """How many this process has open."""
+    """How many this process has open that anybody still uses; what earlier tests have left is thrown away first."""
+    gc.collect()
     return len(os.listdir("/proc/self/fd"))
+
+
+async def alone(seconds: float = 30.0) -> bool:
+    """Whether no task runs besides this one, soon or at once."""
+    limit = time.monotonic() + seconds
+    while asyncio.all_tasks() != {asyncio.current_task()}:
+        if time.monotonic() > limit:
+            return False
+        await asyncio.sleep(0.01)
+    return True
+
+
+async def given_back(before: int, seconds: float = 30.0) -> bool:
+    """Whether no task runs besides this one and no more descriptors are open than before, soon or at once."""
+    limit = time.monotonic() + seconds
+    while not await alone(0.0) or descriptors() > before:
+        if time.monotonic() > limit:
+            return False
+        await asyncio.sleep(0.01)
+    return True

@@ -24,8 +24,8 @@ from tests.support.foreign import (
     ForeignFailure,
     Postfix,
     find_program,
-    free_ports,
 )
+from tests.support.ports import free_ports
 
 Verdict = Callable[[str], str]
 """What a policy says of a recipient: an action of access(5), such as `450 4.7.1 Later` or `DUNNO`."""
@@ -152,7 +152,7 @@ class PostfixOperator(Postfix):
         self, sender: str, recipients: Iterable[str], data: bytes, mail: Iterable[str] = (), rcpt: str = ""
     ) -> None:
         """One of its own people sends a message; `mail` and `rcpt` are parameters of RFC 3461."""
-        with smtplib.SMTP(HOST, self.own, timeout=20) as smtp:
+        with smtplib.SMTP(HOST, self.own, timeout=60) as smtp:
             smtp.ehlo()
             smtp.mail(sender, list(mail))
             for recipient in recipients:

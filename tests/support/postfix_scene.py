@@ -21,7 +21,7 @@ from tests.support.postfix_relay import PostfixOperator, Verdict, policy
 from tests.support.wires import Smtp
 
 Places = tuple[tuple[str, int], ...]
-WAIT = 30.0  # seconds; only a broken test reaches it
+WAIT = 90.0  # seconds; only a broken test reaches it
 
 
 def until(condition: Callable[[], bool], what: Callable[[], object] = lambda: "") -> None:

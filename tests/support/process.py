@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,20 +14,11 @@ from pathlib import Path
 
 from mss_gateway.dev.handout import Handout, Ports
 from mss_gateway.settings.checks import DOORS
-from tests.support.doors import sample
+from tests.support.doors import copy_state, sample
+from tests.support.ports import free_ports
 
-START = 30.0  # seconds; only a gateway that does not start reaches it
+START = 90.0  # seconds; only a gateway that does not start reaches it
 PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-def _free_ports(count: int) -> list[int]:
-    held = []
-    for _ in range(count):
-        held.append(socket.create_server(("127.0.0.1", 0)))
-    ports = [int(one.getsockname()[1]) for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 class GatewayProcess:
@@ -40,11 +30,8 @@ class GatewayProcess:
     def __init__(self, folder: Path, limits: str = "", relay: str = "", more: str = "") -> None:
         settings, handout = sample()
         self.folder = folder
-        shutil.copytree(settings.store.path, folder / "store")
-        chain = settings.state / "audit.key"  # the trace of that store is linked with it
-        if chain.exists():
-            shutil.copy(chain, folder / "audit.key")
-        ports = dict(zip(DOORS, _free_ports(len(DOORS)), strict=True))
+        copy_state(settings, folder)
+        ports = dict(zip(DOORS, free_ports(len(DOORS)), strict=True))
         text = settings.path.read_text(encoding="utf-8")
         for door, port in ports.items():
             text = re.sub(rf'(?m)^{door} = \["127.0.0.1:\d+"\]', f'{door} = ["127.0.0.1:{port}"]', text)

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.support.pki import Issued
+from tests.support.ports import free_ports
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -160,5 +161,4 @@ def silent() -> Iterator[int]:
 
 def unused_port() -> int:
     """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return free_ports(1)[0]

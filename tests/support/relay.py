@@ -35,14 +35,14 @@ from tests.support.trust import FOREIGN, THEIRS, World
 
 HEADER = b"From: <moi@clinique-exemple.mssante.fr>\r\nSubject: essai\r\n\r\n"
 PATIENT = RelayDeadlines(
-    connect=10.0,
-    greeting=10.0,
-    handshake=10.0,
-    command=10.0,
-    content=10.0,
-    answer=10.0,
-    slot=10.0,
-    letter=30.0,
+    connect=30.0,
+    greeting=30.0,
+    handshake=30.0,
+    command=30.0,
+    content=30.0,
+    answer=30.0,
+    slot=30.0,
+    letter=90.0,
     farewell=1.0,
 )
 """What no test reaches, however busy the machine; a test about a deadline shortens that one."""
@@ -69,7 +69,7 @@ def options(*ports: int, domain: str = FOREIGN, **changes: object) -> RelayOptio
 
 def by_dns(nameserver: str, port: int, *others: str) -> RelayOptions:
     """Options that ask these name servers, hosts listening on `port`."""
-    dns = DnsOptions((nameserver, *others), timeout=0.3, lifetime=0.8)
+    dns = DnsOptions((nameserver, *others), timeout=1.0, lifetime=3.0)
     return RelayOptions("mx.clinique-exemple.mssante.fr", port=port, dns=dns, deadlines=PATIENT)
 
 
@@ -247,7 +247,7 @@ class Served:
 
     async def all_closed(self) -> None:
         """Wait until every connection has ended on the server's side: a leaked one never does."""
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(30.0):
             await asyncio.gather(*self.tasks)
 
 

@@ -21,6 +21,7 @@ from mss_gateway.ops.control import ask
 from tests.support.journeys import ran
 
 STORED = re.compile(r"(?<=Stored) as \w+")
+wire.TIMEOUT = 60.0  # what a person waits for in the tour is too short for a machine that is busy with others
 
 
 @dataclass(slots=True)

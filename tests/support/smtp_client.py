@@ -36,6 +36,8 @@ from mss_gateway.protocol.smtp import (
     fit,
 )
 
+from .smtp_pump import Pump
+
 A, B, C = (Recipient(parse_address(text)) for text in ("a@x.fr", "b@x.fr", "c@x.fr"))
 SENDER = parse_address("moi@ici.fr")
 PLAIN = ClientConfig("client.test", require_tls=False)
@@ -54,7 +56,7 @@ def fitted(given: Wish, capabilities: Capabilities, *, use_chunking: bool = True
     return chosen
 
 
-class Talk:
+class Talk(Pump[SmtpClient]):
     """What one session with scripted replies gave: events, octets sent, the violation's reason."""
 
     def __init__(
@@ -65,31 +67,12 @@ class Talk:
         *,
         use_chunking: bool = True,
     ) -> None:
-        self.core = SmtpClient(config)
+        super().__init__(SmtpClient(config))
         self.events: list[ClientEvent] = []
-        self.sent = b""
-        self.violation: str | None = None
-        self.closed = False
-        self.largest_buffer = 0
         self._contents = list(contents)
         self._recipients = recipients
         self._use_chunking = use_chunking
         self._at = 0
-
-    def feed(self, *pieces: bytes) -> Talk:
-        """Give the replies piece by piece, pumping events dry after each."""
-        for piece in pieces:
-            if not self.closed:
-                self.core.receive_data(piece)
-                self._pump()
-        return self
-
-    def end(self) -> Talk:
-        """Say that the server sends no more."""
-        if not self.closed:
-            self.core.receive_eof()
-            self._pump()
-        return self
 
     def _pump(self) -> None:
         while True:

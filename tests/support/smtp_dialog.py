@@ -24,6 +24,8 @@ from mss_gateway.protocol.smtp import (
     StartTls,
 )
 
+from .smtp_pump import Pump
+
 WAITING = (Hello, StartTls, Auth, AuthResponse, MailFrom, RcptTo, DataStart, DataEnd)
 OPEN = ServerConfig("mx.example.test", require_tls=False, max_size=100_000)
 LOGIN = ServerConfig(
@@ -41,33 +43,13 @@ def yes(core: SmtpServer, event: Event) -> None:
         core.accept()
 
 
-class Run:
+class Run(Pump[SmtpServer]):
     """What one feed of bytes gave: events with content joined, replies, and the violation's reason."""
 
     def __init__(self, config: ServerConfig = OPEN, answer: Answer = yes) -> None:
-        self.core = SmtpServer(config)
+        super().__init__(SmtpServer(config))
         self.answer = answer
         self.events: list[object] = []
-        self.sent = b""
-        self.violation: str | None = None
-        self.closed = False
-        self.largest_buffer = 0
-
-    def feed(self, *pieces: bytes) -> Run:
-        """Give the pieces one by one, pumping events dry after each."""
-        for piece in pieces:
-            if self.closed:
-                break
-            self.core.receive_data(piece)
-            self._pump()
-        return self
-
-    def end(self) -> Run:
-        """Say that the peer sends no more."""
-        if not self.closed:
-            self.core.receive_eof()
-            self._pump()
-        return self
 
     def _pump(self) -> None:
         while True:

@@ -46,9 +46,9 @@ class BackEnd:
 def sqlite_options(
     folder: Path, *, encryption: EncryptionOptions | None = None, **changes: int
 ) -> SqliteOptions:
-    """Small limits, so that every kind of body storage is met with little data."""
-    limits: dict[str, Any] = {"inline_limit": 2000, "segment_limit": 40_000, "adopt_from": 10_000} | changes
-    return SqliteOptions(folder, encryption=encryption, **limits)
+    """Small limits, so that every kind of body storage, and entries of the trace, are met with little data."""
+    limits: dict[str, Any] = {"inline_limit": 2000, "segment_limit": 40_000, "adopt_from": 10_000}
+    return SqliteOptions(folder, encryption=encryption, **(limits | {"trace_waiting": 3} | changes))
 
 
 def sealing(

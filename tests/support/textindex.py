@@ -9,7 +9,7 @@ from dataclasses import replace
 from mss_gateway.mail.message import Header, split_message
 from mss_gateway.mail.parttable import dump_parts
 from mss_gateway.mail.plaintext import fold_body
-from mss_gateway.mail.searchtext import SEPARATOR, fold_fields, fold_header
+from mss_gateway.mail.searchtext import SEPARATOR, fold, fold_header, header_text, header_values
 from mss_gateway.mail.spans import Text
 from mss_gateway.mail.structure import scan_structure
 from mss_gateway.ports.mailboxes import NewAppend, Want
@@ -17,6 +17,11 @@ from mss_gateway.ports.records import NewBody
 from mss_gateway.ports.store import Store
 from mss_gateway.ports.textsearch import BODY, TEXT, TextHits
 from tests.support.store import ANYONE, NOW, body, digest, uids
+
+
+def fold_fields(header: bytes, field: str) -> list[str]:
+    """The folded values of every field of that name (lower case)."""
+    return [fold(header_text(value)) for value in header_values(header, field)]
 
 
 def whole_body(message: bytes) -> NewBody:
@@ -59,7 +64,7 @@ async def scan(store: Store, folder_id: int, field: str, needle: str) -> set[int
 async def indexed(store: Store, folder_id: int, field: str = TEXT, needle: str = "a") -> TextHits:
     """The answer of the index once it has everything in the folder."""
     last = max(await uids(store, folder_id), default=0)
-    for _ in range(2000):
+    for _ in range(6000):
         hits = await store.find_text(folder_id, field, needle)
         if hits.decided >= last:
             return hits
@@ -68,8 +73,8 @@ async def indexed(store: Store, folder_id: int, field: str = TEXT, needle: str =
 
 
 async def settled(holds: Callable[[], bool]) -> None:
-    """Wait until something holds; raises `TimeoutError` after twenty seconds."""
-    for _ in range(2000):
+    """Wait until something holds; raises `TimeoutError` after a minute and more."""
+    for _ in range(6000):
         if holds():
             return
         await asyncio.sleep(0.01)

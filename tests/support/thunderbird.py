@@ -14,7 +14,7 @@ from mss_gateway.dev.handout import Account, Handout
 from .foreign import Daemon, ForeignFailure, require_program
 from .marionette import Marionette
 
-START_SECONDS = 40.0
+START_SECONDS = 90.0
 """How long a slow machine may take to start it."""
 SCREEN = (1280, 900)
 """Width and height of the screen and of the window, in pixels."""
@@ -55,7 +55,7 @@ _PRELUDE = """
 const [given] = arguments;
 const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
 const until = async (what, test) => {
-  const limit = Date.now() + 15000;
+  const limit = Date.now() + 45000;
   for (let fault = ""; ; ) {
     try {
       const found = await test();

@@ -38,6 +38,7 @@ def options(provider: OpenIdProvider, folder: Path | None = None, **changes: Any
         "document_url": issuer + DOCUMENT,
         "clients": frozenset({CLIENT}),
         "ca_files": ((folder or trust_folder()) / "ca.pem",),
+        "timeout": 60.0,
         **changes,
     }
     return OidcOptions(**given)

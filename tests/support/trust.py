@@ -117,8 +117,8 @@ class Met:
 def meet(server: ssl.SSLContext, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> Met:
     """One blocking handshake over a socket pair, with a byte each way and a clean end."""
     left, right = socket.socketpair()
-    left.settimeout(10)
-    right.settimeout(10)
+    left.settimeout(30)
+    right.settimeout(30)
     seen: dict[str, object] = {"server": "", "client": ""}
 
     def attempt(side: str, act: Callable[[], None], end: socket.socket) -> None:

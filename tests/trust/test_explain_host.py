@@ -19,6 +19,7 @@ from mss_gateway.trust.guard import Trust
 from mss_gateway.trust.judgement import Explanation, Step, Verdict
 from mss_gateway.trust.probe import Place, ProbeOptions
 from tests.support.pki import CLIENT_ONLY, Issued, Pki, Subject, new_pki, self_signed
+from tests.support.ports import free_ports
 from tests.support.relay import (
     LOCAL,
     Neighbour,
@@ -90,7 +91,7 @@ def telling(context: ssl.SSLContext) -> Iterator[int]:
     """A server whose alerts reach the client, which asyncio's do not; gives its port."""
 
     def serve(connection: socket.socket) -> None:
-        connection.settimeout(10)
+        connection.settimeout(30)
         for reply in (b"220 mx.test\r\n", b"250-mx.test\r\n250 STARTTLS\r\n", b"220 go\r\n"):
             connection.sendall(reply)
             if not reply.endswith(b"go\r\n"):
@@ -100,13 +101,13 @@ def telling(context: ssl.SSLContext) -> Iterator[int]:
                 tls.do_handshake()
             except ssl.SSLError:
                 # Closed at once, with a word of the client's unread, the alert would be lost behind a reset.
-                left.wait(0.5)
+                tls.shutdown(socket.SHUT_WR)
+                while tls.recv(4096):
+                    pass
                 raise
             tls.recv(1000)
             tls.sendall(b"250 mx.test\r\n")
             tls.recv(1000)
-
-    left = threading.Event()
 
     def accept() -> None:
         while True:
@@ -122,7 +123,7 @@ def telling(context: ssl.SSLContext) -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
-    thread.join(20)
+    thread.join(60)
 
 
 ROWS: list[tuple[str, Make, str]] = [
@@ -329,8 +330,7 @@ async def test_a_silent_server_and_a_dripping_one_cost_their_deadline_and_no_mor
 @pytest.mark.req("TRU-8")
 async def test_nobody_listens_and_a_port_of_tls_from_the_start(world: World) -> None:
     """The two ends: no connection at all, and no STARTTLS needed."""
-    with socket.create_server((LOCAL, 0)) as closed:
-        port = closed.getsockname()[1]
+    (port,) = free_ports(1)
     found = await looked(world.trust(), port)
     assert await as_the_queue_says(world, port, found) == "connect-refused"
     context = server_context(world)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -126,9 +127,14 @@ def test_a_silent_server_is_left_at_the_deadline(plain: bool) -> None:
         assert refusal(f"{scheme}://localhost:{port}/", HASTY, plain=plain).reason == "fetch-timeout"
 
 
-def test_nobody_at_the_address(publisher: Publisher) -> None:
+def test_nobody_at_the_address(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     """No such host, no such port."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
     assert refusal(f"https://localhost:{unused_port()}/").reason == "fetch-refused"
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)  # a resolver that is not there takes its time
     assert refusal("https://nobody.invalid/").reason == "fetch-address"
 
 

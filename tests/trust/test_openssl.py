@@ -40,7 +40,7 @@ def verified(world: World, issued: Issued) -> str:
         str(world.folder / "crls.pem"),
         str(cert),
     ]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     return ran.stdout + ran.stderr
 
 
@@ -62,16 +62,16 @@ async def visited(world: World, trust: Trust, issued: Issued | None, *extra: str
 
     async def serve(stream: Stream) -> None:
         stream.write(b"220 mx\r\n")
-        await stream.read(10.0)
+        await stream.read(60.0)
         stream.write(b"250-mx\r\n250 STARTTLS\r\n")
-        await stream.read(10.0)
+        await stream.read(60.0)
         stream.write(b"220 go\r\n")
         with contextlib.suppress(ssl.SSLError):
-            await stream.start_tls(trust.mta_context(), 10.0)
+            await stream.start_tls(trust.mta_context(), 60.0)
             assert stream.tls is not None
             peer = trust.identify(stream.tls.peer) if stream.tls.peer else None
             judged.append(peer.reason if isinstance(peer, Refuse) else "in" if peer else "nobody")
-            await stream.read(10.0)
+            await stream.read(60.0)
 
     async with asyncio.TaskGroup() as group:
         listener = Listener(ListenerOptions("mta", "127.0.0.1", 0), serve, group)
@@ -84,7 +84,7 @@ async def visited(world: World, trust: Trust, issued: Issued | None, *extra: str
         client = await asyncio.create_subprocess_exec(
             *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        output, _ = await asyncio.wait_for(client.communicate(b"x"), 30)
+        output, _ = await asyncio.wait_for(client.communicate(b"x"), 90)
         await listener.drain(5.0)
     return output.decode("utf-8", "replace"), judged
 

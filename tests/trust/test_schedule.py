@@ -60,7 +60,7 @@ def test_failures_wait_longer_each_time_up_to_the_interval(every: float) -> None
     for _ in range(200):
         schedule.failed(URL, PROBLEM, every, NOW, content=False)
         longest = max(longest, schedule.of(URL).due - NOW)
-    assert 0.9 * max(every, FIRST_RETRY) <= longest <= max(every, FIRST_RETRY)
+    assert 0.9 * max(every, FIRST_RETRY) <= longest <= max(every, FIRST_RETRY) + 0.001  # of NOW's last digits
     assert schedule.of(URL).failures == 200
 
 

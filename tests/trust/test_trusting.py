@@ -54,7 +54,7 @@ class Notes:
 
     async def wait(self, event: Event, count: int = 1) -> dict[str, Any]:
         """The fields of an event once it has come so many times."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(found := [fields for name, fields in self.lines if name is event]) < count:
                 self.news.clear()
                 await self.news.wait()
@@ -160,6 +160,7 @@ async def test_a_silent_publisher_delays_neither_files_nor_the_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a fetch waits for its deadline, changed files are taken up, and the watch ends at once."""
+    before = set(threading.enumerate())
     with silent() as port:
         base = replace(world.options, list_url=f"https://localhost:{port}/x", fetch_timeout=600.0)
         trust = await asyncio.to_thread(Trust, base)
@@ -175,7 +176,7 @@ async def test_a_silent_publisher_delays_neither_files_nor_the_end(
             world.put_list([*ENTRIES, Entry("new.fr", OURS.listed())], generated=START + timedelta(hours=1))
             await notes.wait(Event.TRUST_LOADED)
             assert trust.knows("new.fr")
-        waiting = [thread for thread in threading.enumerate() if thread.name == "fetch"]
+        waiting = [thread for thread in set(threading.enumerate()) - before if thread.name == "fetch"]
         assert [thread.daemon for thread in waiting] == [True]
 
 

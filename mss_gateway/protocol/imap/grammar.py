@@ -131,6 +131,8 @@ def _with_uid(cursor: Cursor) -> Command:
     verb = cursor.word()
     if verb == "EXPUNGE":
         return grammar_fetch.uid_expunge(cursor)
+    if verb == "ESEARCH":  # as in the examples of RFC 7377 section 2; its answers have UIDs in any case
+        return grammar_multisearch.multisearch(cursor)
     if verb not in ("SEARCH", "FETCH", "STORE", "COPY", "MOVE", "SORT", "THREAD"):
         raise Malformed("UID does not take this command")
     command = _VERBS[verb][1](cursor)

@@ -43,11 +43,6 @@ def pattern_matcher(reference: str, patterns: Sequence[str]) -> Callable[[str], 
     return lambda name: any(pattern.matches(name) for pattern in compiled)
 
 
-def match_pattern(pattern: str, name: str) -> bool:
-    """Does one name match one pattern, the reference already in front of it?"""
-    return _Pattern(inbox_folded(pattern)).matches(name)
-
-
 class _Pattern:
     """One pattern as a row of states: which prefixes of it the name read so far can have used up."""
 

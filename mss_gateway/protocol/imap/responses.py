@@ -133,10 +133,17 @@ def appenduid(uid_validity: int, uids: Sequence[int]) -> bytes:
     return b"APPENDUID %d %b" % (uid_validity, shown)
 
 
-def vanished(uids: Iterable[int], *, earlier: bool = False) -> bytes:
+def vanished(uids: Iterable[int]) -> bytes:
     """VANISHED (RFC 7162 section 3.2.10) of ascending UIDs; many scattered ones come in several lines."""
-    ranges = ranges_of(uids)
-    label = b"(EARLIER) " if earlier else b""
+    return _vanished(b"", ranges_of(uids))
+
+
+def vanished_earlier(runs: Iterable[range]) -> bytes:
+    """VANISHED (EARLIER) of ascending runs of UIDs, in as many lines."""
+    return _vanished(b"(EARLIER) ", [(run.start, run.stop - 1) for run in runs])
+
+
+def _vanished(label: bytes, ranges: Sequence[tuple[int, int]]) -> bytes:
     return b"".join(
         [
             b"* VANISHED %b%b\r\n" % (label, _set_text(ranges[at : at + VANISHED_RANGES]))
@@ -217,4 +224,5 @@ __all__ = [
     "status",
     "tagged",
     "vanished",
+    "vanished_earlier",
 ]

@@ -7,8 +7,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .commands import Command, Fetch, Search, Store
-from .commands_sort import Sort, Thread
 from .sequence import STAR, SequenceSet
 from .uidruns import UidRuns, Uids, place_of, with_more, without
 
@@ -24,14 +22,6 @@ class Update:
     exists: int | None = None
     gone: tuple[int, ...] = ()
     added: tuple[int, ...] = ()
-
-
-def expunge_allowed(command: Command | None) -> bool:
-    """May EXPUNGE be sent before the end of this command (None: while idle between commands, in IDLE)?
-
-    Never during FETCH, STORE or SEARCH by sequence number (RFC 9051 section 7.5.1); their UID forms may.
-    """
-    return not (isinstance(command, Fetch | Store | Search | Sort | Thread) and not command.uid)
 
 
 def _joined(slices: list[Sequence[int]]) -> Sequence[int]:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import TypeAlias, overload
 
+from .sequence import SequenceSet, ranges_of
+
 MOST = 4096
 """Runs above which a plain table of UIDs is the better form, for each change makes all runs anew."""
 
@@ -103,15 +105,48 @@ def place_of(uids: Uids, uid: int) -> int:
     return uids.place(uid) if isinstance(uids, UidRuns) else bisect_left(uids, uid)
 
 
-def uids_between(holes: Iterable[int], after: int) -> Uids:
-    """All UIDs from 1 to below `after` without these ascending ones, in the form that fits."""
+def runs_of(uids: Sequence[int]) -> list[range]:
+    """Ascending UIDs as runs that do not touch."""
+    if isinstance(uids, range | UidRuns):
+        return _runs(uids, 0, len(uids))
+    return [range(low, high + 1) for low, high in ranges_of(uids)]
+
+
+def runs_among(uids: Uids, wanted: SequenceSet) -> list[range]:
+    """The runs of those ascending UIDs that are in a set; `n:*` has no upper end here."""
+    found: list[range] = []
+    for low, high in wanted.ranges:
+        found += runs_of(uids[place_of(uids, low) : place_of(uids, high + 1)])
+    return found
+
+
+def runs_between(holes: Iterable[range], after: int) -> list[range]:
+    """The runs of all UIDs from 1 to below `after` without these ascending runs."""
     runs = []
     start = 1
-    for hole in chain(holes, (after,)):
-        if hole > start:
-            runs.append(range(start, hole))
-        start = hole + 1
-    return fitting(runs)
+    for hole in chain(holes, (range(after, after),)):
+        if hole.start > start:
+            runs.append(range(start, hole.start))
+        start = hole.stop
+    return runs
+
+
+def runs_without(runs: Iterable[range], uids: Uids) -> list[range]:
+    """Ascending runs without the UIDs that are among those."""
+    left = []
+    for run in runs:
+        start = run.start
+        place = place_of(uids, start)
+        if place == len(uids) or uids[place] >= run.stop:
+            left.append(run)
+            continue
+        for uid in uids[place : place_of(uids, run.stop)]:
+            if uid > start:
+                left.append(range(start, uid))
+            start = uid + 1
+        if start < run.stop:
+            left.append(range(start, run.stop))
+    return left
 
 
 def fitting(runs: Sequence[range]) -> Uids:

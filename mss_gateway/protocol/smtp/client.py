@@ -9,12 +9,12 @@ How a skin drives `SmtpClient`::
             write(core.data_to_send())
             core.receive_data(read())     # at the end of the stream: core.receive_eof()
         elif event is CLOSED: break
-        elif isinstance(event, Ready): core.start_tls(), or core.begin(fit)
+        elif isinstance(event, Ready): core.start_tls(), or core.begin(fit), or core.begin(fit, content)
         elif isinstance(event, HandshakeDue): shake hands; core.tls_started()     # Ready comes again
         elif isinstance(event, ContentWanted): core.send_content(piece)…; core.end_content()
 
 After `MessageAnswered`, `ContentRefused` or `NothingAccepted` the next `begin` may follow; it resets by itself
-what has to be reset. `quit` ends the session.
+what has to be reset. `quit` ends the session. A content given to `begin` is not wanted again.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class SmtpClient:
 
     __slots__ = (
         "_accepted",
+        "_ahead",
         "_answered",
         "_asked",
         "_at",
@@ -122,6 +123,7 @@ class SmtpClient:
         self._recipients = 0
         self._answered = 0
         self._accepted = 0
+        self._ahead = False
         self._sender_refused = False
         self._must_reset = False
         self._chunking = False
@@ -182,27 +184,44 @@ class SmtpClient:
         self._phase = _Phase.TALK
         self._say_hello()
 
-    def begin(self, fit: Fit) -> None:
-        """Open a transaction: RSET where it is due, MAIL, RCPT and DATA, in one flight when the server pipelines."""
+    def begin(self, fit: Fit, content: bytes | None = None) -> None:
+        """Open a transaction: RSET where it is due, MAIL, RCPT and DATA, in one flight when the server pipelines.
+
+        The whole `content` of a fit with chunking goes in the same flight (RFC 2920, RFC 3030 section 4.2), to a server
+        that pipelines: whatever is heard of it, the server may have taken the message then. Raises `InvalidValue` for a
+        bare CR or LF in it; nothing has begun then.
+        """
         if not self.idle:
             raise RuntimeError("no transaction can begin now")
+        writer = ContentWriter(stuff=not fit.chunking, binary=fit.mail.body is BodyType.BINARY)
+        whole = b"" if content is None else self._whole(fit, content, writer)
         self._phase = _Phase.ENVELOPE
+        self._ahead = content is not None
         self._chunking = fit.chunking
         self._size = fit.size
         self._accepted = 0
         self._sender_refused = False
         self._answered = 0
         self._recipients = len(fit.recipients)
-        self._writer = ContentWriter(stuff=not fit.chunking, binary=fit.mail.body is BodyType.BINARY)
+        self._writer = writer
         commands = self._later
         if self._must_reset:
             commands.append((_Asked.RSET, b"RSET\r\n"))
             self._must_reset = False
         commands.append((_Asked.MAIL, write_mail(fit.mail)))
         commands.extend((_Asked.RCPT, write_rcpt(one)) for one in fit.recipients)
-        if not fit.chunking:
+        if whole:
+            commands.append((_Asked.END, whole))
+        elif not fit.chunking:
             commands.append((_Asked.DATA, b"DATA\r\n"))
         self._send_commands()
+
+    def _whole(self, fit: Fit, content: bytes, writer: ContentWriter) -> bytes:
+        """A content with its command before it, which must be known to be all of it."""
+        if not fit.chunking or len(content) != fit.size or not self.capabilities.offers("PIPELINING"):
+            raise RuntimeError("this content cannot go ahead")
+        octets = writer.write(content) + writer.end()
+        return b"BDAT %d LAST\r\n%b" % (fit.size, octets)
 
     def send_content(self, piece: bytes) -> None:
         """Queue a piece of content, cut anywhere.
@@ -349,6 +368,8 @@ class SmtpClient:
         self._answered += 1
         if self._answered < self._recipients:
             self._send_commands()
+        elif self._ahead:
+            return  # what is asked next is asked already
         elif self._chunking:
             self._envelope_done()
         elif self._later and not self._accepted:
@@ -394,6 +415,12 @@ class SmtpClient:
 
     def _end(self, reply: Reply) -> None:
         taken = _yes(reply)
+        if self._ahead and not self._accepted:
+            if taken:
+                raise _broken("a message was taken for nobody", "taken-for-nobody")
+            self._over()
+            return
+        self._phase = _Phase.TALK
         self._must_reset = self._chunking and not taken
         self._events.append(MessageAnswered(reply))
 

@@ -77,12 +77,12 @@ def fit(wish: Wish, capabilities: Capabilities, *, use_chunking: bool = True) ->
     utf8 = offers("SMTPUTF8")
     if wish.sender is not None and not wish.sender.is_ascii and not utf8:
         return NEEDS_SMTPUTF8
-    places = tuple(at for at, one in enumerate(wish.recipients) if utf8 or one.address.is_ascii)
+    places = tuple([at for at, one in enumerate(wish.recipients) if utf8 or one.address.is_ascii])
     if not places:
         return NEEDS_SMTPUTF8
     dsn = offers("DSN")
     chosen = [wish.recipients[at] for at in places]
-    kept = tuple(_with_reports(one, utf8) if dsn else Recipient(one.address) for one in chosen)
+    kept = tuple([_with_reports(one, utf8) if dsn else Recipient(one.address) for one in chosen])
     mail = MailFrom(
         wish.sender,
         _body(wish),

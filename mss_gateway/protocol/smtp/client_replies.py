@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mss_gateway.base.errors import ProtocolViolation
 
@@ -23,6 +25,7 @@ class ReplyLimits:
 
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |\Z)")
+_SHORT = 80  # octets of a line that may be known already
 _SIZE = re.compile(r"[0-9]{1,20}\Z")
 
 
@@ -54,6 +57,10 @@ class ReplyReader:
             if end < 0:
                 return None, at
             line, at = buffer[at:end], end + 1
+            if not self._lines and len(line) <= _SHORT:
+                reply = _single(line)
+                if reply is not None:
+                    return reply, at
             if self._add(line):
                 return self._finish(), at
 
@@ -75,13 +82,28 @@ class ReplyReader:
 
     def _finish(self) -> Reply:
         lines, self._lines = self._lines, []
-        code = int(self._code)
-        texts = [line.decode("utf-8", "replace") for line in lines]
-        found = _ENHANCED.match(texts[0])
-        if found is None or found[1][0] != str(code)[0]:
-            return Reply(code, None, "\n".join(texts))
-        status = found[1]
-        return Reply(code, status, "\n".join(text.removeprefix(status).lstrip(" ") for text in texts))
+        return _reply(self._code, lines)
+
+
+def _reply(digits: bytes, lines: Sequence[bytes]) -> Reply:
+    code = int(digits)
+    texts = [line.decode("utf-8", "replace") for line in lines]
+    found = _ENHANCED.match(texts[0])
+    if found is None or found[1][0] != str(code)[0]:
+        return Reply(code, None, "\n".join(texts))
+    status = found[1]
+    return Reply(code, status, "\n".join(text.removeprefix(status).lstrip(" ") for text in texts))
+
+
+@lru_cache(maxsize=256)
+def _single(line: bytes) -> Reply | None:
+    """The reply that this line without its LF is by itself, if it is one: servers say the same again and again."""
+    if not line.endswith(b"\r") or line.count(b"\r") != 1:
+        return None
+    found = _LINE.match(line[:-1])
+    if found is None or found[2] == b"-":
+        return None
+    return _reply(found[1], (found[3] or b"",))
 
 
 def _broken(public: str, reason: str) -> ProtocolViolation:

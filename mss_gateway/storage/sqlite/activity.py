@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 import apsw
 import orjson
@@ -17,6 +18,7 @@ from mss_gateway.rules.ins import mask_text
 from .engine import Writer
 from .folders import folder_of
 from .messages import uid_list
+from .trace_index import OF_MESSAGE, of_box
 
 ANSWERED_AMONG = 500
 """Messages of INBOX, and of the folder of exchanges, among which that one is looked for which a member answers."""
@@ -199,17 +201,17 @@ def box_activity(
 
 def _traced(db: apsw.Connection, box_id: int, since: float, message_id: str | None, limit: int) -> list[Done]:
     """What the timeline of a message has, or the latest lines of the box: it may be long, and readers wait."""
-    what: str | int = _LINES if message_id is None else message_id
-    lines = "SELECT * FROM trace WHERE box_id = ?1 ORDER BY id DESC LIMIT ?3"
-    if message_id is not None:
-        lines = "SELECT * FROM trace WHERE message_id = ?3 AND +box_id = ?1"
-    rows = db.execute(
-        f"SELECT t.event, t.actor, coalesce(t.detail ->> '$.member', ''), t.at, t.message_id FROM ({lines}) AS t"
-        " WHERE t.at >= ?2 AND t.event GLOB 'member-*' ORDER BY t.id DESC LIMIT ?4",
-        (box_id, since, what, limit),
-    )
+    columns = "event, actor, detail, at, message_id"
+    if message_id is None:
+        rows = of_box(db, box_id, columns, _LINES)
+    else:
+        rows = db.execute(
+            f"{OF_MESSAGE} SELECT {columns} FROM trace WHERE id IN named AND message_id = ?1 AND box_id = ?2"
+            " ORDER BY id DESC",
+            (message_id, box_id),
+        ).fetchall()
+    found = islice((row for row in rows if row[3] >= since and row[0] in _EVENTS), limit)
     return [
-        Done(_EVENTS[event], login, name, at, at, 0, known)
-        for event, login, name, at, known in rows
-        if event in _EVENTS
+        Done(_EVENTS[event], login, orjson.loads(detail).get("member", ""), at, at, 0, known)
+        for event, login, detail, at, known in found
     ]

@@ -133,7 +133,7 @@ class Chain:
         self._sign = linker(key)
         self.key_id = key_id(key)
         self._last = 0
-        self._link: bytes | None = None
+        self._link: bytes | None = self._found()
         self._unproved = False
 
     def append(self, rows: Iterable[Row]) -> None:
@@ -158,11 +158,7 @@ class Chain:
             if self._link is None:
                 self._link = self._found()
             proof = self._sign(head_text(self._last, self._link))
-            self._db.execute(
-                "INSERT INTO audit_head VALUES (1, ?1, ?2, ?3) ON CONFLICT (one)"
-                " DO UPDATE SET line_id = ?1, link = ?2, proof = ?3",
-                (self._last, self._link, proof),
-            )
+            self._db.execute("REPLACE INTO audit_head VALUES (1, ?, ?, ?)", (self._last, self._link, proof))
 
     def forget(self) -> None:
         """A job or a batch was undone: look at the table again, and prove its end with this batch or the next."""

@@ -13,6 +13,7 @@ from mss_gateway.ports.records import TraceLine
 from .audit_chain import START, write_gaps
 from .engine import Engine, Writer
 from .trace import insert_trace
+from .trace_index import drop_entries
 
 SLICE = 1000
 """Ids that one commit goes through: others wait that long at most."""
@@ -54,18 +55,21 @@ def _slice(writer: Writer, after: int, until: int, line: TraceLine | None) -> in
     db = writer.db
     if line is not None:
         insert_trace(db, [line])
-    doomed = [
-        (int(line_id), link if isinstance(link, bytes) else START)
-        for line_id, link in db.execute(
-            f"SELECT id, link FROM trace WHERE id > ? AND id <= ? AND NOT ({_KEPT}) ORDER BY id",
-            (after, until),
-        )
-    ]
+    doomed = db.execute(
+        "SELECT id, message_id, box_id, transaction_id, link FROM trace"
+        f" WHERE id > ? AND id <= ? AND NOT ({_KEPT}) ORDER BY id",
+        (after, until),
+    ).fetchall()
+    drop_entries(db, doomed)
     db.execute(f"DELETE FROM trace WHERE id > ? AND id <= ? AND NOT ({_KEPT})", (after, until))
     gaps = list(db.execute("SELECT first_id, last_id, link FROM audit_gaps ORDER BY first_id"))
-    runs = sorted([*gaps, *((line_id, line_id, link) for line_id, link in doomed)])
+    runs = sorted([*gaps, *((line[0], line[0], _link(line[4])) for line in doomed)])
     write_gaps(db, writer.chain, list(_merged(runs)))
     return len(doomed)
+
+
+def _link(stored: object) -> bytes:
+    return stored if isinstance(stored, bytes) else START
 
 
 def _merged(runs: list[tuple[int, int, bytes]]) -> Iterator[tuple[int, int, bytes]]:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from mss_gateway.observe.durable import sync
 from mss_gateway.ports.keeping import KeepProblem
 
 from .backup_chunks import BACKUPS, ChunkStore, locked, read_key
@@ -26,7 +27,6 @@ from .backup_image import copy_pages
 from .backup_manifest import KeptFile, Manifest, manifest_id, manifest_paths, read_manifest, write_manifest
 from .backup_options import KeptPlace, Task
 from .backup_pace import Pace
-from .durable import sync_folder
 
 FILE_CHUNK = 4 * 1024 * 1024
 """Octets of a piece of a segment file."""
@@ -348,7 +348,7 @@ def prune(target: Path, keep: int, chunks: ChunkStore, report: Report, spared: s
             ) from None
     for path in go:
         path.unlink()
-    sync_folder(target / BACKUPS)
+    sync(target / BACKUPS)
     freed = 0
     surplus = [name for name in chunks.known if name not in needed]
     for number, name in enumerate(surplus):

@@ -22,9 +22,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from mss_gateway.observe.durable import sync
 from mss_gateway.ports.keeping import KeepProblem
-
-from .durable import sync_folder
 
 CHUNKS, BACKUPS, LOCK = "chunks", "backups", "lock"
 """What lies in the folder of the backups."""
@@ -175,7 +174,7 @@ class ChunkStore:
     def sync(self) -> None:
         """Make the names durable of everything kept so far."""
         for folder in self._fresh:
-            sync_folder(folder)
+            sync(folder)
         self._fresh.clear()
 
     def forget(self, name: str) -> int:

@@ -17,7 +17,6 @@ CHUNK = 1024 * 1024
 
 _STEP = 256  # pages
 _BEHIND = 2  # pieces that stay open behind the one that is being filled
-_LOCK_BYTE = 0x40000000  # the page that holds it is never written
 _numbers = itertools.count(1)
 
 Take = Callable[[int, bytes], None]

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import orjson
 
+from mss_gateway.observe.durable import sync
 from mss_gateway.ports.keeping import KeepProblem
 
 from .backup_chunks import BACKUPS, BackupKey, write_all
-from .durable import sync_folder
 
 FORMAT = 1
 """The shape of manifests; a larger number comes from a newer gateway."""
@@ -79,7 +79,7 @@ def write_manifest(folder: Path, manifest: Manifest, key: BackupKey | None) -> N
     finally:
         os.close(fd)
     temporary.rename(home / f"{manifest.id}.json")
-    sync_folder(home)
+    sync(home)
 
 
 def _closing(text: bytes, key: BackupKey | None) -> bytes:

@@ -111,8 +111,10 @@ def release(writer: Writer, body_id: int, count: int = 1) -> None:
     db.execute("DELETE FROM bodies WHERE id = ?", (body_id,))
     db.execute("DELETE FROM body_bytes WHERE id = ?", (body_id,))
     db.execute("DELETE FROM exchanges WHERE body_id = ?", (body_id,))
-    # Never opened; what a restore keeps back neither.
-    db.execute("DELETE FROM receipts WHERE body_id = ? AND state IN ('due', 'restored-due')", (body_id,))
+    # Never opened, or answered; what a restore keeps back unopened neither.
+    db.execute(
+        "DELETE FROM receipts WHERE body_id = ? AND state IN ('due', 'restored-due', 'sent')", (body_id,)
+    )
     sealed = False
     if cipher_of(db) is not None:
         sealed = bool(
@@ -124,7 +126,7 @@ def release(writer: Writer, body_id: int, count: int = 1) -> None:
         "UPDATE segments SET live = live - ? WHERE id = ? RETURNING live",
         (stored_size(octets, sealed=sealed), segment),
     ).fetchone()
-    if live is not None and live[0] <= 0 and segment != writer.segments.current:
+    if live is not None and live[0] <= 0 and not writer.segments.is_needed(segment):
         db.execute("DELETE FROM segments WHERE id = ?", (segment,))
         writer.segments.doom(segment)
 

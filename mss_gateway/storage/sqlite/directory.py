@@ -151,6 +151,19 @@ def set_box_choices(writer: Writer, box_id: int, choices: BoxChoices) -> BoxRow:
     return _there(box_by_id(writer.db, box_id))
 
 
+PURGED = (
+    "members",
+    "certificates",
+    "takeovers",
+    "delegations",
+    "quota_warnings",
+    "threads",
+    "subscriptions",
+    "alerts",
+)
+"""Tables of which nothing of a purged box stays."""
+
+
 def purge_box(writer: Writer, box_id: int, reason: str, at: float) -> BoxRow:
     """Remove a box's folders, members and certificates; the row stays, so that its address is not given again."""
     for folder in list_folders(writer.db, box_id):
@@ -158,7 +171,7 @@ def purge_box(writer: Writer, box_id: int, reason: str, at: float) -> BoxRow:
         delete_folder(writer, folder.id)
     while forget_removed(writer, math.inf, box_id, 1000):
         pass
-    for table in ("members", "certificates", "takeovers", "delegations", "quota_warnings"):
+    for table in PURGED:
         writer.db.execute(f"DELETE FROM {table} WHERE box_id = ?", (box_id,))
     return set_box_state(writer, box_id, BoxState.PURGED, reason, at)
 

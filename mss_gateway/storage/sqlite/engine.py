@@ -27,8 +27,11 @@ from .migrate import migrate
 from .opening_marks import refuse_incomplete
 from .options import SqliteOptions
 from .segments import Segments
+from .trace_index import TraceIndex
 
 T = TypeVar("T")
+ENDED = "A thread of the store has ended by a fault: restart the gateway"
+"""What a call is told that nobody can carry out any more."""
 
 
 @dataclass(slots=True)
@@ -105,6 +108,7 @@ class Engine:
         self._threads: list[threading.Thread] = []
         self._lock_fd = -1
         self._closing = True
+        self._broken = False
         self.after_commit: Callable[[News], None] = lambda news: None
         self.after_batch: Callable[[int, float], None] = lambda jobs, seconds: None  # in the writer thread
 
@@ -115,8 +119,8 @@ class Engine:
 
     @property
     def is_alive(self) -> bool:
-        """Whether both threads run."""
-        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+        """Whether both threads work."""
+        return bool(self._threads) and not self._broken and all(thread.is_alive() for thread in self._threads)
 
     @property
     def chain(self) -> Chain:
@@ -127,8 +131,12 @@ class Engine:
         """Lock, open, migrate, recover; raises `StoreError` with what to do."""
         self._loop = asyncio.get_running_loop()
         await self._loop.run_in_executor(None, self._open)
-        for target, name in ((self._write_loop, "store-writer"), (self._read_loop, "store-reader")):
-            thread = threading.Thread(target=target, name=name, daemon=True)
+        threads = (
+            (self._write_loop, self._writes, "store-writer"),
+            (self._read_loop, self._reads, "store-reader"),
+        )
+        for work, jobs, name in threads:
+            thread = threading.Thread(target=self._answering, args=(work, jobs), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
         self._closing = False
@@ -143,6 +151,7 @@ class Engine:
             self._writer_db = connect(path / "store.db", self._options)
             self.version = migrate(self._writer_db)
             self._chain = begin(self._writer_db, self._options.audit_key or path / "audit.key")
+            self._trace_index = TraceIndex(self._writer_db, self._options.trace_waiting)
             cipher = open_cipher(self._writer_db, self._options.encryption, path)
             self.segments.recover(self._writer_db)
             self._reader_db = connect(path / "store.db", self._options)
@@ -152,6 +161,8 @@ class Engine:
             self._unlock()
             damaged = isinstance(error, apsw.CorruptError | apsw.NotADBError)
             step = "; keep a copy of it and restore a backup to a new place" if damaged else ""
+            if isinstance(error, PermissionError):
+                step = ": run the command as the gateway's user, and give it the state folder (`chown -R`)"
             raise StoreError(f"The store in {path} cannot be opened: {error}{step}") from error
         except StoreError:
             self._unlock()
@@ -210,30 +221,59 @@ class Engine:
             raise StoreError("The store is closed")
         return Job(run, self._loop.create_future())
 
+    def _answering(self, work: Callable[[], None], jobs: queue.SimpleQueue[Job[Any] | None]) -> None:
+        """Run a thread to its end; when a fault ends it, nobody waits for it for ever, now or later."""
+        try:
+            work()
+        except BaseException:
+            self._broken = True
+            while True:
+                job = jobs.get()
+                if job is None:
+                    raise
+                job.error = StoreError(ENDED)
+                self._loop.call_soon_threadsafe(_resolve, [job])
+
     # --- the writer thread
 
     def _write_loop(self) -> None:
         writer = Writer(self._writer_db, self.segments, self._options, self._chain)
         stop = False
         while not stop:
-            jobs, stop = self._batch(self._writes)
-            if not jobs:
-                continue
-            news = News()
-            started = time.perf_counter()
-            try:
-                news = self._run_batch(writer, jobs)
-                self.after_batch(len(jobs), time.perf_counter() - started)
-            except Exception as error:
-                # The commit itself failed: nothing of this batch is there.
-                self._undo(writer, error)
-                for job in jobs:
-                    job.error = translate(error)
+            # An older store has many lines without entries: one step after each batch, however fast these come.
+            due = self._trace_index.is_due(self._chain.end[0])
+            jobs, stop = self._batch(self._writes, wait=not due)
+            if jobs:
+                self._write_batch(writer, jobs)
+            if due:
+                # Without room, or by a fault of ours, the lines stay without entries, and are found all the same.
+                with contextlib.suppress(Exception):
+                    self._trace_index.step(self._chain.end[0])
+
+    def _write_batch(self, writer: Writer, jobs: list[Job[Any]]) -> None:
+        """Run a batch and tell those who wait for it, whatever became of it."""
+        news = News()
+        started = time.perf_counter()
+        try:
+            news = self._run_batch(writer, jobs)
+            self.after_batch(len(jobs), time.perf_counter() - started)
+        except BaseException as error:
+            # The commit itself failed: nothing of this batch is there.
+            for job in jobs:
+                job.error = translate(error) if isinstance(error, Exception) else StoreError(ENDED)
+            self._undo(writer, error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
             self._loop.call_soon_threadsafe(self._settle, jobs, news)
 
-    def _batch(self, jobs: queue.SimpleQueue[Job[Any] | None]) -> tuple[list[Job[Any]], bool]:
+    def _batch(
+        self, jobs: queue.SimpleQueue[Job[Any] | None], *, wait: bool = True
+    ) -> tuple[list[Job[Any]], bool]:
         """Everything that waits, up to the limit; what arrives during a commit makes the next batch."""
         batch: list[Job[Any]] = []
+        if not wait and jobs.empty():
+            return batch, False
         job = jobs.get()
         while True:
             if job is None:
@@ -271,7 +311,7 @@ class Engine:
         self.segments.committed()
         return news
 
-    def _undo(self, writer: Writer, error: Exception) -> None:
+    def _undo(self, writer: Writer, error: BaseException) -> None:
         if writer.db.in_transaction:
             # On a failing disk even this may fail; the next batch finds the transaction open and comes here again.
             with contextlib.suppress(apsw.Error):

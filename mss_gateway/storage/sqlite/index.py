@@ -12,7 +12,7 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -60,6 +60,7 @@ _PAUSE_IDLE = 0.5
 _LONGEST_PAUSE = 5.0
 _LITTLE = 0.05
 _AFTER_FAULT = 1.5  # seconds until the store is asked again that could not answer
+_PATIENCE = 2.0  # seconds that one round waits for searches that read messages
 _BOXES_KNOWN = 50_000  # folder ids whose box is remembered
 
 
@@ -84,6 +85,9 @@ class TextIndex:
         self._turn = asyncio.Lock()
         self._commits: deque[float] = deque([0.0] * _BUSY_COMMITS, maxlen=_BUSY_COMMITS)
         self._task: asyncio.Task[None] | None = None
+        self._readers = 0  # searches that read messages now
+        self._nobody_reads = asyncio.Event()
+        self._nobody_reads.set()
 
     async def open(self) -> None:
         """Find the indexes there are and start to bring them up to date; remove them when switched off."""
@@ -120,6 +124,20 @@ class TextIndex:
             self._commits.append(time.monotonic())
             self._changed.update(folder_ids)
             self._wake.set()
+
+    @contextlib.contextmanager
+    def standing_back(self) -> Iterator[None]:
+        """Inside, a search reads messages. Rounds wait for its end: both would share one interpreter, and the search
+        that had the index made would be the slowest of all. They wait `_PATIENCE` at most, so that an index that
+        many search for is made in the end."""
+        self._readers += 1
+        self._nobody_reads.clear()
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self._nobody_reads.set()
 
     # --- questions
 
@@ -239,6 +257,8 @@ class TextIndex:
         """Bring one folder up to date; False when its box had its turn before that."""
         pauses = end < math.inf
         while known.modseq < head.modseq or known.decided + 1 < head.uid_next:
+            if pauses:
+                await self._let_searches_go()
             began = time.monotonic()
             limit = SMALL_BATCH if pauses and self._busy() else BATCH
             read = partial(index_reading.step, folder_id=head.id, known=known, limit=limit)
@@ -283,6 +303,11 @@ class TextIndex:
                 break
             await asyncio.sleep(_LITTLE)
         await asyncio.sleep(worked * _PAUSE_IDLE)
+
+    async def _let_searches_go(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await self._nobody_reads.wait()
 
     # --- small things
 

@@ -12,11 +12,13 @@ import apsw
 import orjson
 
 from mss_gateway.mail.plaintext import IndexText, index_text
+from mss_gateway.ports.filetext import FileText
 from mss_gateway.ports.records import TEXT_PART
 from mss_gateway.ports.sealing import Seal, SealBroken
 from mss_gateway.ports.store import DamagedBody
 
 from .encryption import HEADER, STRUCTURE, cipher_of, key_join, opened
+from .expunges import vanished_since
 from .index_file import Known
 from .segments import Segments
 
@@ -27,6 +29,7 @@ class FolderHead(NamedTuple):
     id: int
     uid_next: int
     modseq: int
+    forgotten: int = 0
 
 
 class Step(NamedTuple):
@@ -55,31 +58,6 @@ class Octets(NamedTuple):
     seal: Seal | None = None  # of a text in a segment
 
 
-class Pieces:
-    """A text in a segment file, read piece by piece as it is asked for: attachments are never read."""
-
-    __slots__ = ("_fd", "_offset", "_seal", "_size")
-
-    def __init__(self, fd: int, offset: int, size: int, seal: Seal | None = None) -> None:
-        self._seal = seal
-        self._fd = fd
-        self._offset = offset
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, wanted: slice) -> bytes:
-        start, stop, _ = wanted.indices(self._size)
-        octets = max(0, stop - start)
-        if self._seal is None:
-            return self._read(start, octets)
-        return self._seal.open_range(TEXT_PART, self._size, start, octets, self._read)
-
-    def _read(self, at: int, octets: int) -> bytes:
-        return os.pread(self._fd, octets, self._offset + at)
-
-
 def box_of(db: apsw.Connection, folder_id: int) -> int | None:
     """The box of a folder, None when the folder has gone."""
     row = db.execute("SELECT box_id FROM folders WHERE id = ?", (folder_id,)).fetchone()
@@ -88,18 +66,23 @@ def box_of(db: apsw.Connection, folder_id: int) -> int | None:
 
 def heads(db: apsw.Connection, box_id: int) -> list[FolderHead]:
     """The folders of a box."""
-    sql = "SELECT id, uid_next, highest_modseq FROM folders WHERE box_id = ?"
+    sql = "SELECT id, uid_next, highest_modseq, forgotten FROM folders WHERE box_id = ?"
     return [FolderHead(*row) for row in db.execute(sql, (box_id,))]
 
 
 def is_of_another_past(head: FolderHead, known: Known | None) -> bool:
-    """True when the index knows more than the store: the store was restored, and may give the same UIDs again."""
-    return known is not None and (known.decided >= head.uid_next or known.modseq > head.modseq)
+    """True when the index knows more than the store: the store was restored, and may give the same UIDs again; or when
+    it is so far behind that what has vanished since is forgotten."""
+    return known is not None and (
+        known.decided >= head.uid_next or known.modseq > head.modseq or known.modseq < head.forgotten
+    )
 
 
 def step(db: apsw.Connection, folder_id: int, known: Known, limit: int) -> Step | None:
     """Up to `limit` messages that came, and all that went, since the index was there; None without the folder."""
-    row = db.execute("SELECT uid_next, highest_modseq FROM folders WHERE id = ?", (folder_id,)).fetchone()
+    row = db.execute(
+        "SELECT uid_next, highest_modseq, forgotten FROM folders WHERE id = ?", (folder_id,)
+    ).fetchone()
     if row is None:
         return None
     added = list(
@@ -108,11 +91,9 @@ def step(db: apsw.Connection, folder_id: int, known: Known, limit: int) -> Step 
             (folder_id, known.decided, limit),
         )
     )
-    gone = db.execute(
-        "SELECT uid FROM expunged WHERE folder_id = ? AND modseq > ?", (folder_id, known.modseq)
-    )
+    gone = vanished_since(db, folder_id, known.modseq, row[2]) if known.decided else ()
     decided = added[-1][0] if len(added) == limit else row[0] - 1
-    return Step(added, [uid for (uid,) in gone if uid <= known.decided], Known(decided, row[1]))
+    return Step(added, [uid for uid in gone if uid <= known.decided], Known(decided, row[1]))
 
 
 def octets(db: apsw.Connection, segments: Segments, body_ids: Sequence[int]) -> list[Octets]:
@@ -158,7 +139,7 @@ def text_of(body: Octets, cap: int) -> IndexText:
     except FileNotFoundError:
         return index_text(body.header, b"", b"", cap)
     try:
-        return index_text(body.header, body.structure, Pieces(fd, body.offset, body.size, body.seal), cap)
+        return index_text(body.header, body.structure, FileText(fd, body.offset, body.size, body.seal), cap)
     except SealBroken:
         return index_text(body.header, b"", b"", cap)
     finally:

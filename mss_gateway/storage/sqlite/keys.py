@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import stat
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from mss_gateway.observe.durable import mode_of, open_to_others
 from mss_gateway.ports.sealing import KEY_SIZE
 
 MOST_OCTETS = 64 * 1024
@@ -49,8 +49,7 @@ def read_key_file(path: Path) -> bytes:
     """The octets of a key file that nobody else may read; raises `UnusableKeys`."""
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(path.stat().st_mode)
-            if mode & 0o177:
+            if open_to_others(mode := mode_of(path)):
                 raise UnusableKeys(f"others may read or change it (mode {mode:04o}): chmod 0600 it")
             return file.read(MOST_OCTETS + 1)
     except FileNotFoundError:

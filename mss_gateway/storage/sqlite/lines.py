@@ -46,6 +46,8 @@ _PIECES: dict[FetchItem, str] = {
     Attribute.ENVELOPE: "'ENVELOPE ' || iif(length(b.envelope), b.envelope, 'NIL')",
     Attribute.BODYSTRUCTURE: "'BODYSTRUCTURE ' || iif(length(b.bodystructure), b.bodystructure, 'NIL')",
 }
+_Written = tuple[bytes, int, Sequence[str]]  # lines, highest mod-sequence, keywords
+
 SPARSE = 16
 """Messages for each hole from which on they are read as ranges rather than one by one."""
 
@@ -97,7 +99,7 @@ def _reads_texts(items: tuple[FetchItem, ...]) -> bool:
 def _query(
     items: tuple[FetchItem, ...], *, shared: bool, dense: bool, uidonly: bool, sealed: bool = False
 ) -> str:
-    """One statement for a batch: its lines, the highest mod-sequence, the UIDs of what is too large."""
+    """One statement for a batch: its lines, the highest mod-sequence, the keywords that the lines show."""
     flags, modseq, seen = flag_columns(shared=shared)
     if uidonly:
         start = "'* ' || m.uid || ' UIDFETCH ('"
@@ -119,9 +121,12 @@ def _query(
         else "m.uid = CAST(j.key AS INTEGER) LIMIT -1"
     )
     line = f"{start} || {pieces} || ')' || char(13, 10)"
+    told = Attribute.FLAGS in items
+    words = "json_group_array(DISTINCT words) FILTER (WHERE words <> '')" if told else "'[]'"
     return (
-        "SELECT CAST(group_concat(line, '') AS BLOB), max(modseq)"
-        f" FROM (SELECT {line} AS line, {modseq} AS modseq FROM {origin}{body}{seen}"
+        f"SELECT CAST(group_concat(line, '') AS BLOB), max(modseq), {words}"
+        f" FROM (SELECT {line} AS line, {modseq} AS modseq{', m.keywords AS words' if told else ''}"
+        f" FROM {origin}{body}{seen}"
         f" WHERE m.folder_id = :folder AND {end})"
     )
 
@@ -140,12 +145,14 @@ def lines(
     large = _in_segments(db, folder_id, uids) if _reads_texts(items) else set()
     query = partial(_lines, db, folder_id, viewer, items, uidonly=uidonly)
     pieces: list[bytes | int] = []
+    keywords: set[str] = set()
     modseq = at = 0
     apart = [place for place, uid in enumerate(uids) if uid in large] if large else []
     for end in (*apart, len(uids)):
         for start, stop in _stretches(uids, at, end):
-            for text, highest in _whole(query, uids, numbers, start, stop):
+            for text, highest, words in _whole(query, uids, numbers, start, stop):
                 modseq = max(modseq, highest)
+                keywords.update(*map(str.split, words))
                 if text:
                     pieces.append(text)
         if end < len(uids):
@@ -153,22 +160,22 @@ def lines(
         at = end + 1
     if not pieces:
         folder_of(db, folder_id)
-    return Lines(tuple(pieces), modseq)
+    return Lines(tuple(pieces), modseq, frozenset(keywords))
 
 
 def _whole(
-    query: Callable[[Sequence[int], Sequence[int]], tuple[bytes, int]],
+    query: Callable[[Sequence[int], Sequence[int]], _Written],
     uids: Sequence[int],
     numbers: Sequence[int],
     start: int,
     stop: int,
-) -> Iterator[tuple[bytes | int, int]]:
+) -> Iterator[_Written | tuple[int, int, Sequence[str]]]:
     """The lines of a stretch; a message that is damaged is left to the caller, and keeps no other from its line."""
     try:
         yield query(uids[start:stop], numbers[start:stop])
     except DamagedBody:
         if stop - start == 1:
-            yield uids[start], 0
+            yield uids[start], 0, ()
             return
         middle = (start + stop) // 2
         yield from _whole(query, uids, numbers, start, middle)
@@ -208,8 +215,8 @@ def _lines(
     numbers: Sequence[int],
     *,
     uidonly: bool,
-) -> tuple[bytes, int]:
-    """Lines and highest mod-sequence; ascending UIDs without a hole are read as one range."""
+) -> _Written:
+    """Lines, highest mod-sequence and keywords, each as rows have them; ascending UIDs without a hole are one range."""
     values: dict[str, int | str] = {"folder": folder_id, "person": viewer.person_id}
     dense = uids[-1] - uids[0] == numbers[-1] - numbers[0] == len(uids) - 1
     if dense:
@@ -219,8 +226,8 @@ def _lines(
         values["wanted"] = orjson.dumps(pairs, option=orjson.OPT_NON_STR_KEYS).decode()
     sealed = cipher_of(db) is not None
     query = _query(items, shared=viewer.shared, dense=dense, uidonly=uidonly, sealed=sealed)
-    text, modseq = db.execute(query, values).fetchone() or (None, None)
-    return text or b"", modseq or 0
+    text, modseq, words = db.execute(query, values).fetchone() or (None, None, "[]")
+    return text or b"", modseq or 0, () if words == "[]" else orjson.loads(words)
 
 
 class LineRows:

@@ -19,6 +19,7 @@ from mss_gateway.ports.mailboxes import (
 
 from .encryption import BODYSTRUCTURE, ENVELOPE, HEADER, PREVIEW, STRUCTURE, key_join, opened
 from .engine import one
+from .expunges import vanished_since
 from .marks import DELETED, SEEN, to_flags
 
 # The planner takes the primary key for as good; the partial index names only what is marked.
@@ -35,10 +36,11 @@ def uid_list(uids: Sequence[int]) -> str:
     return orjson.dumps(list(uids)).decode()
 
 
-def counters(db: apsw.Connection, folder_id: int) -> tuple[int, int, int, int, int]:
-    """Next UID, UIDVALIDITY, highest mod-sequence, messages and octets of a folder; raises `NoSuchFolder`."""
+def counters(db: apsw.Connection, folder_id: int) -> tuple[int, int, int, int, int, int]:
+    """Next UID, UIDVALIDITY, highest mod-sequence, messages, octets and the mod-sequence up to which expunges may be
+    forgotten of a folder; raises `NoSuchFolder`."""
     row = db.execute(
-        "SELECT uid_next, uid_validity, highest_modseq, messages, octets FROM folders WHERE id = ?",
+        "SELECT uid_next, uid_validity, highest_modseq, messages, octets, forgotten FROM folders WHERE id = ?",
         (folder_id,),
     ).fetchone()
     if row is None:
@@ -59,7 +61,7 @@ def _unseen(db: apsw.Connection, folder_id: int, viewer: Viewer) -> int:
 
 def status(db: apsw.Connection, folder_id: int, viewer: Viewer) -> FolderStatus:
     """The counters of STATUS."""
-    uid_next, uid_validity, modseq, messages, octets = counters(db, folder_id)
+    uid_next, uid_validity, modseq, messages, octets, _ = counters(db, folder_id)
     deleted = one(db.execute(f"SELECT count(*) {MARKED_DELETED}", (folder_id,)))
     unseen = _unseen(db, folder_id, viewer)
     return FolderStatus(messages, unseen, deleted, uid_next, uid_validity, modseq, octets)
@@ -85,7 +87,7 @@ def flag_columns(*, shared: bool) -> tuple[str, str, str]:
 
 def changes(db: apsw.Connection, folder_id: int, viewer: Viewer, since: int) -> Changes:
     """What happened after a mod-sequence."""
-    uid_next, _, modseq, _, _ = counters(db, folder_id)
+    uid_next, _, modseq, _, _, forgotten = counters(db, folder_id)
     if viewer.shared:
         rows = db.execute(
             f"SELECT m.uid, m.created_modseq, {_SHARED} FROM messages AS m{_SHARED_JOIN}"
@@ -106,8 +108,8 @@ def changes(db: apsw.Connection, folder_id: int, viewer: Viewer, since: int) -> 
         if created > since:
             added.append(uid)
         changed.append(FlagRow(uid, to_flags(mask, keywords), at))
-    vanished = db.execute("SELECT uid FROM expunged WHERE folder_id = ? AND modseq > ?", (folder_id, since))
-    return Changes(modseq, uid_next, tuple(added), tuple(changed), tuple(sorted(row[0] for row in vanished)))
+    vanished = vanished_since(db, folder_id, since, forgotten)
+    return Changes(modseq, uid_next, tuple(added), tuple(changed), tuple(vanished))
 
 
 _COLUMNS = {

@@ -7,8 +7,9 @@ from array import array
 import apsw
 
 from mss_gateway.ports.mailboxes import Snapshot, Viewer
-from mss_gateway.protocol.imap.uidruns import Uids, uids_between
+from mss_gateway.protocol.imap.uidruns import Uids, fitting, runs_between
 
+from .expunges import holes
 from .messages import MARKED_UNSEEN, counters
 
 FIRST_UNSEEN_AMONG = 20_000
@@ -26,7 +27,7 @@ _KEYWORDS = (
 
 def snapshot(db: apsw.Connection, folder_id: int, viewer: Viewer) -> Snapshot:
     """What SELECT needs, in one snapshot; raises `NoSuchFolder`."""
-    uid_next, uid_validity, modseq, messages, _ = counters(db, folder_id)
+    uid_next, uid_validity, modseq, messages, _, _ = counters(db, folder_id)
     uids = _uids(db, folder_id, uid_next, messages)
     words: set[str] = set()
     for (keywords,) in db.execute(_KEYWORDS, (folder_id,)):
@@ -37,14 +38,13 @@ def snapshot(db: apsw.Connection, folder_id: int, viewer: Viewer) -> Snapshot:
 
 def _uids(db: apsw.Connection, folder_id: int, uid_next: int, messages: int) -> Uids:
     """The UIDs of a folder: all that were ever given, without those that are written down as expunged."""
-    holes = uid_next - 1 - messages
-    if not holes:
+    missing = uid_next - 1 - messages
+    if not missing:
         return range(1, uid_next)
-    if 0 < holes < messages:
-        rows = db.execute("SELECT uid FROM expunged WHERE folder_id = ? ORDER BY uid", (folder_id,))
-        gone = [row[0] for row in rows]
-        if len(gone) == holes:
-            return uids_between(gone, uid_next)
+    if 0 < missing < messages:
+        gone = holes(db, folder_id)
+        if sum(map(len, gone)) == missing:
+            return fitting(runs_between(gone, uid_next))
     rows = db.execute("SELECT uid FROM messages WHERE folder_id = ? ORDER BY uid", (folder_id,))
     return array("L", [row[0] for row in rows])
 

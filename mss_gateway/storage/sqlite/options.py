@@ -19,6 +19,7 @@ class SqliteOptions:
     database (4 KiB each), 0 leaves it to the disk. `quota_bytes` and `quota_messages` are what a box may hold for
     which nothing else was set, 0 without limit (BAL-9); `member_rights` what a member may
     do in a shared box where nothing was set (RFC 4314).
+    `trace_waiting` is how many lines of the trace are found one by one before they get their entries.
     `audit_key` is the key file of the hash chain over the trace (AUD-1), `audit.key` in the store's folder when None.
     `encryption` says how bodies are sealed, None when no keys are named (OPS-5).
     `keep_deleted` is how many seconds a removed message can be brought back, 0 not at all (OPS-5).
@@ -40,6 +41,7 @@ class SqliteOptions:
     index_cap: int = 256 * 1024
     encryption: EncryptionOptions | None = None
     audit_key: Path | None = None
+    trace_waiting: int = 1024
 
     @property
     def seals(self) -> bool:

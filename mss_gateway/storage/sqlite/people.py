@@ -12,11 +12,13 @@ from mss_gateway.ports.people import Delegation, LastSeen, PersonChoices, StateC
 from mss_gateway.ports.records import BoxRow, Person, TraceLine
 from mss_gateway.ports.store import AlreadyExists, StoreError
 
+from .audit_chain import COLUMNS
 from .directory import PERSON_COLUMNS, box_by_id, person_by_login, persons, read_person, set_box_state
 from .engine import Writer
 from .messages import uid_list
 from .store_login import put_keys
-from .trace import insert_trace
+from .trace import insert_trace, trace_lines
+from .trace_index import of_box
 
 _HOUR = 3600.0
 
@@ -178,12 +180,6 @@ def delegations(db: apsw.Connection, person_id: int | None, box_id: int | None) 
 
 def box_history(db: apsw.Connection, box_id: int, events: Sequence[str], limit: int) -> list[TraceLine]:
     """The latest lines of a box with one of these events, oldest first."""
-    rows = db.execute(
-        "SELECT at, event, transaction_id, message_id, box_id, actor, detail FROM trace WHERE box_id = ?"
-        " AND event IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?",
-        (box_id, orjson.dumps(list(events)).decode(), limit),
-    )
-    return [
-        TraceLine(at, event, transaction, message, box, actor, orjson.loads(detail))
-        for at, event, transaction, message, box, actor, detail in rows
-    ][::-1]
+    wanted = "t.event IN (SELECT value FROM json_each(?4))"
+    rows = of_box(db, box_id, COLUMNS, limit, wanted, orjson.dumps(list(events)).decode())
+    return trace_lines(rows[::-1])

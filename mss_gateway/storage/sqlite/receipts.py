@@ -77,6 +77,24 @@ def answer(writer: Writer, receipt_ids: Sequence[int]) -> None:
         set_keyword(writer, *copies(writer.db, *row), keyword=SENT_KEYWORD)
 
 
+def forget_answered(writer: Writer, after: int, limit: int) -> tuple[int, int]:
+    """Forget those of the next receipts that were answered and whose message is gone.
+
+    Returns how many, and where to go on, -1 at the end.
+    """
+    db = writer.db
+    rows = list(
+        db.execute(
+            "SELECT r.id, r.state = 'sent' AND b.id IS NULL FROM receipts AS r"
+            " LEFT JOIN bodies AS b ON b.id = r.body_id WHERE r.id > ? ORDER BY r.id LIMIT ?",
+            (after, limit),
+        )
+    )
+    dead = [(number,) for number, ended in rows if ended]
+    db.executemany("DELETE FROM receipts WHERE id = ?", dead)
+    return len(dead), (int(rows[-1][0]) if len(rows) == limit else -1)
+
+
 def copies(db: apsw.Connection, box_id: int, body_id: int) -> list[tuple[int, int]]:
     """(folder id, UID) of every copy of a body in the folders of a box."""
     return list(

@@ -190,6 +190,7 @@ def _convert_one(writer: Writer, cipher: Cipher, body_id: int) -> int:
         keep_keys(db, cipher, body_id, fresh)
     if segment is not None:
         # The file itself goes later: a reader may have looked where the text lies just before this commit.
+        writer.segments.drain(segment)
         gone = stored_size(size - header_size, sealed=old is not None)
         db.execute("UPDATE segments SET live = live - ? WHERE id = ?", (gone, segment))
     return int(size)

@@ -13,12 +13,12 @@ from typing import Any
 
 import apsw
 
+from mss_gateway.observe.durable import make_private, sync
 from mss_gateway.ports.keeping import KeepProblem
 
 from .backup import Report
 from .backup_chunks import ChunkStore, read_key, write_all
 from .backup_manifest import KeptFile, Manifest, choose
-from .durable import sync_folder
 from .migrate import migrate, migrations
 from .opening_marks import MARKER, refuse_incomplete
 from .restore_renew import renew
@@ -143,18 +143,12 @@ def _new_place(to: Path, manifest: Manifest) -> Iterator[None]:
                 to.rmdir()
         raise
     (store / MARKER).unlink()
-    sync_folder(store)
+    sync(store)
 
 
 def _write_marker(store: Path) -> None:
-    fd = os.open(store / MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        write_all(fd, _MARKED.encode())
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    sync_folder(store)
-    sync_folder(store.parent)
+    make_private(store / MARKER, _MARKED.encode())
+    sync(store.parent)
 
 
 def _write_files(manifest: Manifest, chunks: ChunkStore, to: Path, report: Report) -> None:
@@ -175,7 +169,7 @@ def _write_files(manifest: Manifest, chunks: ChunkStore, to: Path, report: Repor
         finally:
             os.close(fd)
     for folder in sorted(folders):
-        sync_folder(folder)
+        sync(folder)
 
 
 def _piece(manifest: Manifest, chunks: ChunkStore, file: KeptFile, name: str) -> bytes:
@@ -217,7 +211,7 @@ def _finish(manifest: Manifest, store: Path, report: Report) -> dict[str, Any]:
     for name in ("store.db-wal", "store.db-shm"):
         (store / name).unlink(missing_ok=True)
     (store / "store.db").chmod(0o600)
-    sync_folder(store)
+    sync(store)
     report("database", 1, 1)
     return held
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import apsw
 
+from mss_gateway.observe.durable import sync
 from mss_gateway.ports.records import SpoolFile
 from mss_gateway.ports.sealing import Seal
 
-from .durable import sync_folder
-from .texts import is_all, pieces_of, sealed_pieces, size_of, stored_size
+from .texts import COPY_SIZE, is_all, pieces_of, sealed_pieces, size_of, stored_size
 
 OPEN_READERS = 32  # files kept open for reading
 
@@ -53,6 +53,7 @@ class Segments:
         self._adopted: list[Path] = []  # spool files that this transaction took over
         self._doomed: set[int] = set()  # files that go with this transaction
         self._readers: dict[int, int] = {}
+        self._drained: set[int] = set()  # files that texts were moved out of
         self._removed: deque[int] = deque()  # told by the writer thread: no longer worth an open file
 
     def path(self, segment: int) -> Path:
@@ -62,7 +63,7 @@ class Segments:
     def recover(self, db: apsw.Connection) -> None:
         """After any end: remove files that no live row names, cut tails that were never committed."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        sync_folder(self._folder.parent)
+        sync(self._folder.parent)
         db.execute("DELETE FROM segments WHERE live <= 0")
         known = {
             self.path(segment): octets for segment, octets in db.execute("SELECT id, octets FROM segments")
@@ -101,6 +102,28 @@ class Segments:
             (self._current_size, size, segment),
         )
         return segment, offset
+
+    def carry(self, db: apsw.Connection, segment: int, offset: int, size: int) -> tuple[int, int]:
+        """Append octets of another segment as they are, as `store` does; raises OSError when they are not all there."""
+        source = os.open(self.path(segment), os.O_RDONLY)
+        try:
+            if os.fstat(source).st_size < offset + size:
+                raise OSError("the segment is shorter than announced")
+            target, at = self._room(db), self._current_size
+            self._dirty = True
+            for done in range(0, size, COPY_SIZE):
+                wanted = min(COPY_SIZE, size - done)
+                data = os.pread(source, wanted, offset + done)
+                if len(data) != wanted:
+                    raise OSError("the segment became shorter")
+                _write_at(self._current_fd, data, at + done)
+        finally:
+            os.close(source)
+        self._current_size += size
+        db.execute(
+            "UPDATE segments SET octets = ?, live = live + ? WHERE id = ?", (self._current_size, size, target)
+        )
+        return target, at
 
     def _adopt(self, db: apsw.Connection, text: SpoolFile) -> int:
         size = stored_size(text.size, sealed=text.key is not None)
@@ -158,12 +181,21 @@ class Segments:
             os.fdatasync(self._current_fd)
             self._dirty = False
         if self._folder_dirty:
-            sync_folder(self._folder)
+            sync(self._folder)
             self._folder_dirty = False
 
     def doom(self, segment: int) -> None:
         """The row of this segment is deleted: its file goes after the commit."""
         self._doomed.add(segment)
+
+    def drain(self, segment: int) -> None:
+        """Texts move out of this segment: its file does not go with its last text, but a while later (`doom`)."""
+        self._drained.add(segment)
+
+    def is_needed(self, segment: int) -> bool:
+        """Must the file of a segment stay when its last text goes? It is being filled, or a reader may look for a text
+        there that was moved."""
+        return segment == self._current or segment in self._drained
 
     def mark(self) -> Mark:
         """Where a job begins."""
@@ -198,6 +230,7 @@ class Segments:
     def committed(self) -> None:
         """The transaction is durable: files that it freed go, and the spool names of those it took over."""
         self._unlink(self._doomed)
+        self._drained -= self._doomed
         for spool in self._adopted:
             with contextlib.suppress(OSError):
                 spool.unlink()

@@ -88,6 +88,7 @@ from .store_quotas import QuotaStore
 from .store_resync import ResyncRows
 from .store_search import SearchRows
 from .store_sort import SortRows
+from .store_tidy import TidyRows
 from .store_tree import TreeRows
 from .takeovers import TakeoverStore
 
@@ -116,6 +117,7 @@ class SqliteStore(
     TakeoverStore,
     TreeRows,
     OpsRows,
+    TidyRows,
 ):
     """Implements `ports.store.Store` on one folder of files."""
 

@@ -18,7 +18,7 @@ from .reencryption import begin, current, step
 COUNTED = 20_000
 """Bodies that are counted in one hop."""
 
-STILL_READ = 30.0
+STILL_READ = 300.0
 """Seconds a file stays that holds nothing any more: whoever looked where a text lies has read it by then."""
 
 
@@ -98,7 +98,9 @@ class EncryptedRows:
     async def _sweep(self) -> None:
         """Remove segments that have held nothing for `STILL_READ` seconds; those of a former run go at the start."""
         now, known = time.monotonic(), self._drained or {}
-        self._drained = {one: known.get(one, now) for one in await self._engine.read(_empty_segments)}
+        filled = self._engine.segments.current  # goes when it is full, if it is empty then
+        empty = [one for one in await self._engine.read(_empty_segments) if one != filled]
+        self._drained = {one: known.get(one, now) for one in empty}
         due = [segment for segment, since in self._drained.items() if now - since >= STILL_READ]
         if due:
             await self._engine.write(lambda writer: _remove(writer, due))

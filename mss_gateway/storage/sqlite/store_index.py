@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from mss_gateway.ports.textsearch import FuzzyHits, TextHits
 
@@ -21,6 +22,10 @@ class TextRows:
     async def find_fuzzy(self, folder_id: int, words: Sequence[str]) -> FuzzyHits:
         """Messages of a folder in which most of the words occur."""
         return await self._index.find_fuzzy(folder_id, words)
+
+    def reading_texts(self) -> AbstractContextManager[None]:
+        """A search reads messages: it goes before the making of indexes."""
+        return self._index.standing_back()
 
     async def reindex(self, box_id: int) -> int:
         """Make the index of a box anew."""

@@ -10,14 +10,15 @@ import apsw
 from mss_gateway.ports.mailboxes import FlagRow, Touched, Viewer
 
 from .engine import Engine
+from .expunges import vanished_since
 from .folders import folder_of
 from .marks import to_flags
-from .messages import MARKED_DELETED, flag_rows
+from .messages import MARKED_DELETED, counters, flag_rows
 
 
 def touched(db: apsw.Connection, folder_id: int, viewer: Viewer, since: int) -> Touched:
     """UIDs changed for this viewer and UIDs expunged after a mod-sequence; raises `NoSuchFolder`."""
-    folder_of(db, folder_id)
+    forgotten = counters(db, folder_id)[-1]
     if viewer.shared:
         changed = db.execute(
             "SELECT uid FROM messages WHERE folder_id = ?1 AND modseq > ?2 UNION"
@@ -29,10 +30,7 @@ def touched(db: apsw.Connection, folder_id: int, viewer: Viewer, since: int) -> 
             "SELECT uid FROM messages WHERE folder_id = ? AND modseq > ? ORDER BY uid", (folder_id, since)
         )
     uids = array("L", [row[0] for row in changed])
-    gone = db.execute(
-        "SELECT uid FROM expunged WHERE folder_id = ? AND modseq > ? ORDER BY uid", (folder_id, since)
-    )
-    return Touched(uids, array("L", [row[0] for row in gone]))
+    return Touched(uids, vanished_since(db, folder_id, since, forgotten))
 
 
 def marked_deleted(db: apsw.Connection, folder_id: int) -> list[int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import apsw
 import orjson
@@ -11,7 +12,8 @@ import orjson
 from mss_gateway.ports.records import TraceLine
 from mss_gateway.rules.ins import mask_text
 
-from .audit_chain import Row, chain_of
+from .audit_chain import COLUMNS, Row, chain_of
+from .trace_index import OF_TRANSACTION, WITH_TRANSACTIONS, of_box
 
 _SHORTEST = 13  # characters of a matricule
 _author = lru_cache(maxsize=4096)(mask_text)  # few people write most lines
@@ -60,28 +62,27 @@ def read_trace(
     if message_id is not None:
         message_id = mask_text(message_id)
         # The lines of its transactions that name no Message-ID (refusals of a recipient) belong to it.
-        rows = _rows(
-            db,
-            "WHERE message_id = ?1 OR (transaction_id <> '' AND transaction_id IN"
-            " (SELECT transaction_id FROM trace WHERE message_id = ?1)) ORDER BY id LIMIT ?2",
+        rows: Iterable[Sequence[Any]] = db.execute(
+            f"{WITH_TRANSACTIONS} SELECT {COLUMNS} FROM trace WHERE id IN together"
+            " AND (message_id = ?1 OR transaction_id IN shared) ORDER BY id LIMIT ?2",
             (message_id, limit),
         )
     elif transaction is not None:
-        rows = _rows(
-            db,
-            "WHERE transaction_id = ? AND transaction_id <> '' ORDER BY id LIMIT ?",
+        rows = db.execute(
+            f"SELECT {COLUMNS} FROM trace WHERE id IN {OF_TRANSACTION} AND transaction_id = ?1"
+            " AND transaction_id <> '' ORDER BY id LIMIT ?2",
             (transaction, limit),
         )
     elif box_id is not None:
-        rows = _rows(db, "WHERE box_id = ? ORDER BY id DESC LIMIT ?", (box_id, limit))[::-1]
+        rows = of_box(db, box_id, COLUMNS, limit)[::-1]
     else:
-        rows = _rows(db, "ORDER BY id DESC LIMIT ?", (limit,))[::-1]
-    return rows
+        rows = db.execute(f"SELECT {COLUMNS} FROM trace ORDER BY id DESC LIMIT ?", (limit,)).fetchall()[::-1]
+    return trace_lines(rows)
 
 
-def _rows(db: apsw.Connection, where: str, values: tuple[str | int, ...]) -> list[TraceLine]:
-    columns = "SELECT at, event, transaction_id, message_id, box_id, actor, detail FROM trace"
+def trace_lines(rows: Iterable[Sequence[Any]]) -> list[TraceLine]:
+    """The lines of rows with the columns that a link covers, in their order."""
     return [
         TraceLine(at, event, transaction, message, box, actor, orjson.loads(detail))
-        for at, event, transaction, message, box, actor, detail in db.execute(f"{columns} {where}", values)
+        for at, event, transaction, message, box, actor, detail in rows
     ]

@@ -11,6 +11,7 @@ from .backup import Report, segment_path
 from .backup_pace import Pace
 from .segments import Segments
 from .texts import stored_size
+from .trace_index import MISSED_LINES, WRONG_ENTRIES
 from .verify_bodies import Finding
 
 COUNTED_REFERENCES = ("messages", "outbox", "removed")
@@ -142,6 +143,16 @@ CHECKS = (
         "annotation-folder",
         _dangling("annotations", "'folder ' || x.folder_id", "folder_id", "folders", "x.folder_id <> 0"),
         "an annotation belongs to a folder that is not there",
+    ),
+    Check(
+        "trace-entry",
+        WRONG_ENTRIES,
+        "the trace would be searched for a line that is not there, or is another one",
+    ),
+    Check(
+        "trace-line",
+        MISSED_LINES,
+        "the line of the trace is not found by its message, its transaction or its mailbox",
     ),
     Check("activity-body", _dangling("activity", _BODY, "body_id", "bodies"), "an act concerns no message"),
 )

@@ -94,6 +94,11 @@ def test_commands(line: bytes, command: commands.Command) -> None:
     assert read(line) == command
 
 
+def test_uid_esearch_is_esearch() -> None:
+    """RFC 7377 writes it so in its examples, though its grammar has ESEARCH alone."""
+    assert read(b'UID ESEARCH FROM "frobozz" 1:100') == read(b'ESEARCH FROM "frobozz" 1:100')
+
+
 @pytest.mark.parametrize(
     ("text", "key", "returns"),
     [

@@ -126,7 +126,7 @@ def test_one_bad_keyword_does_not_make_a_message_unreadable() -> None:
         (responses.identification({"name": "mss"}), b'* ID ("name" "mss")\r\n'),
         (responses.namespace(), b'* NAMESPACE (("" "/")) NIL NIL\r\n'),
         (responses.namespace(shared=True), b'* NAMESPACE (("" "/")) NIL (("Shared/" "/"))\r\n'),
-        (responses.vanished([1, 2, 5], earlier=True), b"* VANISHED (EARLIER) 1:2,5\r\n"),
+        (responses.vanished_earlier([range(1, 3), range(5, 6)]), b"* VANISHED (EARLIER) 1:2,5\r\n"),
         (responses.copyuid(7, [1, 2], [9, 10]), b"COPYUID 7 1:2 9:10"),
         (responses.copyuid(7, [2, 1], [9, 10]), b"COPYUID 7 2,1 9,10"),
         (

@@ -56,12 +56,12 @@ def test_windows_count_from_either_end(uids: list[int], first: int, last: int, b
 def test_many_scattered_expunges_come_in_lines_of_bounded_length() -> None:
     """Together they name every UID once; no UIDs make no line."""
     uids = range(1, 4_000_000, 401)
-    lines = responses.vanished(uids, earlier=True).split(b"\r\n")
+    lines = responses.vanished_earlier([range(uid, uid + 1) for uid in uids]).split(b"\r\n")
     assert lines.pop() == b""
     assert len(lines) == 10
     assert all(len(line) < 25_000 and line.startswith(b"* VANISHED (EARLIER) ") for line in lines)
     assert [int(text) for line in lines for text in re.findall(rb"\d+", line)] == list(uids)
-    assert responses.vanished([]) == b""
+    assert responses.vanished([]) == responses.vanished_earlier([]) == b""
     assert responses.vanished([3, 4, 5, 9]) == b"* VANISHED 3:5,9\r\n"
     assert fetching.uidfetch(7, [b"FLAGS ()"]) == b"* 7 UIDFETCH (FLAGS ())\r\n"
 

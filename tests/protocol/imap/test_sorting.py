@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mss_gateway.mail.imaptext import envelope_text
+from mss_gateway.mail.imaptext import envelope_of
+from mss_gateway.mail.message import Header
 from mss_gateway.mail.subject import base_subject, split_subject
 from mss_gateway.protocol.imap.collation import backwards, casemap
 from mss_gateway.protocol.imap.commands_sort import Criterion, SortKey
@@ -86,7 +87,7 @@ def row(
     """What the store gives for a message."""
     raw = header.encode() + b"\r\n\r\n"
     subject = next((line[9:] for line in header.split("\r\n") if line.startswith("Subject: ")), "")
-    return SortRow(uid, arrived, date, size, base_subject(subject), envelope_text(raw))
+    return SortRow(uid, arrived, date, size, base_subject(subject), envelope_of(Header(raw)))
 
 
 def order(rows: list[SortRow], text: str) -> list[int]:

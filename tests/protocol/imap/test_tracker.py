@@ -7,10 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mss_gateway.protocol.imap.commands import Expunge, Fetch, Noop, Search
-from mss_gateway.protocol.imap.searchkeys import And
 from mss_gateway.protocol.imap.sequence import MAX_NUMBER, STAR, SequenceSet, parse_sequence_set
-from mss_gateway.protocol.imap.tracker import SequenceView, expunge_allowed
+from mss_gateway.protocol.imap.tracker import SequenceView
 
 
 class Client(RuleBasedStateMachine):
@@ -115,14 +113,3 @@ def test_the_saved_result_forgets_what_vanished() -> None:
     view.save([2, 3])
     view.apply(vanished=[2])
     assert list(view.select(parse_sequence_set(b"$"), uid=False)) == [3]
-
-
-def test_when_expunge_may_be_sent() -> None:
-    """RFC 9051 section 7.5.1: not while sequence numbers are in flight."""
-    one = SequenceSet(((1, 1),))
-    assert not expunge_allowed(Fetch(one, ()))
-    assert not expunge_allowed(Search(And(())))
-    assert expunge_allowed(Fetch(one, (), uid=True))
-    assert expunge_allowed(Noop())
-    assert expunge_allowed(Expunge())
-    assert expunge_allowed(None)

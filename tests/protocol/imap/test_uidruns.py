@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from unittest import mock
 
 import pytest
@@ -19,7 +19,10 @@ from mss_gateway.protocol.imap.uidruns import (
     Uids,
     fitting,
     place_of,
-    uids_between,
+    runs_among,
+    runs_between,
+    runs_of,
+    runs_without,
     with_more,
     without,
 )
@@ -35,9 +38,14 @@ def length(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+def with_holes(gone: Iterable[int], after: int) -> Uids:
+    """All UIDs below `after` without some, in the form that fits."""
+    return fitting(runs_between([range(uid, uid + 1) for uid in gone], after))
+
+
 def of(gone: set[int]) -> tuple[Uids, list[int]]:
     """UIDs 1 to 40 without some, in the form that fits, and as a list."""
-    return uids_between(sorted(gone), 41), [uid for uid in range(1, 41) if uid not in gone]
+    return with_holes(sorted(gone), 41), [uid for uid in range(1, 41) if uid not in gone]
 
 
 @settings(max_examples=150, deadline=None)
@@ -77,6 +85,21 @@ def test_changes_are_those_of_the_list(gone: set[int], first: set[int], more: se
     assert list(with_more(uids, sorted(more))) == [*model, *sorted(more)]
 
 
+@settings(max_examples=150, deadline=None)
+@given(gone=holes, others=holes, numbers=st.sampled_from(["1:*", "3,7:9,30:*", "*", "38:50", "5:1"]))
+def test_runs_are_cut_as_the_uids_are(gone: set[int], others: set[int], numbers: str) -> None:
+    """What is in a set of the client's, and what is left of it without other UIDs; no run is empty."""
+    uids, model = of(gone)
+    named = parse_sequence_set(numbers.encode())
+    chosen = runs_among(uids, named)
+    assert [uid for run in chosen for uid in run] == named.overlap(model)
+    left = runs_without(chosen, of(others)[0])
+    assert [uid for run in left for uid in run] == [uid for uid in named.overlap(model) if uid in others]
+    assert all(chosen)
+    assert all(left)
+    assert runs_of(uids) == runs_of(array("L", model))
+
+
 @settings(max_examples=100, deadline=None)
 @given(gone=holes, numbers=st.sampled_from(["1:*", "3,7:9,30:*", "*", "38:50", "5:1"]), vanished=holes)
 def test_a_view_on_runs_is_a_view_on_a_table(gone: set[int], numbers: str, vanished: set[int]) -> None:
@@ -94,7 +117,7 @@ def test_a_view_on_runs_is_a_view_on_a_table(gone: set[int], numbers: str, vanis
 
 def test_a_million_messages_with_few_holes_stay_runs() -> None:
     """Opening such a mailbox, and taking a message out of it, must not cost 8 octets for each."""
-    view = SequenceView(uids_between(range(997, 1_000_000, 997), 1_000_001))
+    view = SequenceView(with_holes(range(997, 1_000_000, 997), 1_000_001))
     assert isinstance(view.uids, UidRuns)
     view.apply(vanished=[500_000])
     assert isinstance(view.uids, UidRuns)

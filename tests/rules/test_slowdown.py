@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mss_gateway.identity.slowdown import Slowdown, SlowdownOptions
+from mss_gateway.rules.slowdown import Slowdown, SlowdownOptions
 
 OPTIONS = SlowdownOptions(free=3, first=1.0, most=8.0, forget=100.0, records=3)
 
