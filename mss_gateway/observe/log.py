@@ -69,7 +69,8 @@ class Log:
         for name, value in fields.items():
             line[name] = clean(value)
         line["event"] = event.value
-        line["timestamp"] = f"{datetime.now(UTC).isoformat()[:-6]}Z"
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        line["timestamp"] = f"{now[:-6]}Z"
         self._put(line)
 
 
