@@ -36,6 +36,10 @@ class Silence:
         return tuple(replace(self.why, recipient=recipient) for recipient in recipients)
 
 
+ALONE, BESIDE_OTHERS = 2, 20
+"""Parts of all rooms of which a silent domain has one, for letters that only learn that they have to wait."""
+
+
 class Heard(Enum):
     """What an attempt tells of its domain: nothing new, that it is silent (again), or that it is back."""
 
@@ -119,7 +123,10 @@ class Destinations:
         if domain not in self._silences:
             one = self._traffic.get(domain)
             return (self._beginning if one is None else one.pace).beside(self._total, len(self._traffic))
-        return max(1, self._total // 2) if self.silence(domain, now) is not None else 1
+        if self.silence(domain, now) is None:
+            return 1
+        others = len(self._traffic) > len(self._silences)
+        return max(1, self._total // (BESIDE_OTHERS if others else ALONE))
 
     def _rooms(self, now: float) -> dict[str, int]:
         rooms = {domain: self._most(domain, now) for domain in self._silences}

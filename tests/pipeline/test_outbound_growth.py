@@ -99,6 +99,24 @@ def test_many_destinations_share_what_there_is() -> None:
 
 
 @pytest.mark.req("QUE-2")
+def test_mail_to_a_silent_domain_learns_slowly_beside_mail_that_can_go() -> None:
+    """Half of all rooms while it is alone, few as soon as another domain has letters, half again after them."""
+    known = Destinations(100, 4, RetryOptions(), 2)
+    known.claimed(known.share(0.0), [letter(1)], 1.0)
+    begun(known)
+    answered(known, fate=Fate.TRY_LATER)
+    assert known.silence(NORTH, 0.0) is not None
+    assert known.share(0.0).rooms[NORTH] == 50
+    known.claimed(known.share(0.0), [letter(2), letter(3, "sud.example")], 1.0)
+    assert known.share(0.0).rooms[NORTH] == 5 - 1
+    begun(known)
+    answered(known, "sud.example")
+    known.claimed(known.share(0.0), [], 1.0)
+    known.claimed(known.share(0.0), [], 1.0)
+    assert known.share(0.0).rooms[NORTH] == 50 - 1
+
+
+@pytest.mark.req("QUE-2")
 async def test_a_black_hole_gets_few_connections(store: Store) -> None:
     """A domain that has never answered is not tried with all that it may have."""
     options = OutboundOptions(per_domain=10, first=2, drain=0.0)
