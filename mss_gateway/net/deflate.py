@@ -86,6 +86,11 @@ class Deflated:
         end = (before + part).find(_FLUSHED)
         return part if end < 0 else part[: end + len(_FLUSHED) - len(before)]
 
+    @property
+    def tail(self) -> int:
+        """Octets at most that are missing of the end of the last burst: it gives its text without them."""
+        return 0 if self._inflater.eof or self._last == _FLUSHED else 1 + len(_FLUSHED)
+
     def unread(self) -> bytes:
         """What has arrived and was not looked at: the peer has ended its stream before it."""
         return self._raw[self._used :]

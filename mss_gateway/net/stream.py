@@ -76,6 +76,7 @@ class Stream(asyncio.Protocol):
         self._drain_asked = False
         self._deflated: Deflated | None = None
         self._inflated = b""  # a piece that is there for the next `take`
+        self._tail = 0  # octets at most that may still come of the end of the peer's compression
         self.host, self.port = peer
         self.door = ""  # the listener's name, for traces
         self.tls: TlsInfo | None = None
@@ -95,6 +96,10 @@ class Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Keep what arrived; stop the socket when the owner falls behind."""
+        if self._tail:
+            data = self._behind_tail(data)
+            if not data:
+                return
         self._chunks.append(data)
         self._held += len(data)
         if self._held >= READ_LIMIT and not self._paused and self._transport is not None:
@@ -193,12 +198,23 @@ class Stream(asyncio.Protocol):
 
     def decompress(self) -> None:
         """Both directions are plain again (RFC 8437 section 4.1), from the octet on that has not been looked at."""
-        rest = self._deflated.unread() if self._deflated is not None else b""
+        codec = self._deflated
+        if codec is None:
+            return
         self._deflated = None
         self._inflated = b""
+        self._tail = codec.tail
+        rest = codec.unread() + self._arrived()
         if rest:
-            self._chunks.insert(0, rest)
-            self._held += len(rest)
+            self.data_received(rest)
+
+    def _behind_tail(self, data: bytes) -> bytes:
+        """What is no part of an end of compression: a command begins with neither of its octets."""
+        at = 0
+        while at < min(self._tail, len(data)) and data[at] in b"\x00\xff":
+            at += 1
+        self._tail = self._tail - at if at == len(data) else 0
+        return data[at:]
 
     @property
     def write_blocked(self) -> bool:

@@ -158,6 +158,33 @@ def test_plain_sessions_stay_plain(door: Served) -> None:
 
 
 @pytest.mark.req("IMP-1")
+@pytest.mark.parametrize("flush", [zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH])
+@pytest.mark.parametrize("late", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("together", [True, False])
+def test_the_end_of_the_compression_may_come_behind_the_answer(
+    door: Served, flush: int, late: int, together: bool
+) -> None:
+    """A burst gives its text before its last octets are there: these are no part of the plain command behind them."""
+    account = door.account("PER")
+    wire = session(door)
+    codec = zlib.compressobj(9, zlib.DEFLATED, -15)
+    squeezed = codec.compress(b"y UNAUTHENTICATE\r\n") + codec.flush(flush)
+    wire.send_raw(squeezed[:-late])
+    if late < 5:
+        assert wire.response().startswith(b"y OK")
+        wire.plain()
+    login = f"z LOGIN {account.login} {account.password}\r\n".encode()
+    for piece in (
+        (squeezed[-late:] + login,) if together else (*(b"%c" % one for one in squeezed[-late:]), login)
+    ):
+        wire.send_raw(piece)
+    if late == 5:
+        assert wire.response().startswith(b"y OK")
+        wire.plain()
+    assert b" COMPRESS=DEFLATE" in wire.until(b"z")[1]
+
+
+@pytest.mark.req("IMP-1")
 @pytest.mark.parametrize("flush", [zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH, zlib.Z_FINISH])
 @pytest.mark.parametrize("cut", [0, -3, 2])
 def test_what_stands_behind_unauthenticate_is_plain(door: Served, flush: int, cut: int) -> None:
