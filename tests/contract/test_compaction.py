@@ -238,7 +238,6 @@ def _killed(command: list[str], after: float) -> None:
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-@pytest.mark.timeout(60)
 async def test_killed_at_any_point_everything_is_there(tmp_path: Path, sealed: bool) -> None:
     """Texts move, expunges are forgotten, mail comes and goes; after each kill every message is there, and whole."""
     encryption = sealing(tmp_path / "store") if sealed else None

@@ -255,7 +255,9 @@ def test_the_log_holds_no_canary(scene: Scene) -> None:
     log = scene.gateway.log.read_text(encoding="utf-8", errors="replace")
     for event in ("message-accepted", "message-refused", "login", "tls-refused", "smtp-violation"):
         assert f" {event}" in log
-    assert "-fault" not in log
+    # The key of the trace was spoiled, then gone for a moment: its own round may have come just then, and says so.
+    spoiled = "where='storage/sqlite/audit_chain.py"
+    assert [line for line in log.splitlines() if "-fault" in line and spoiled not in line] == []
     assert "Traceback" not in log
     assert leaks(scene.secrets(), log) == set()
 

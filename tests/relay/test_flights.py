@@ -79,7 +79,7 @@ async def told(
         found = [await ours.deliver(letter(text)) for text in texts[:-1]]
         found.append(await ours.deliver(letter(texts[-1], *people)))
     for player in players:
-        await asyncio.wait_for(player.gone.wait(), 5.0)
+        await asyncio.wait_for(player.gone.wait(), 60.0)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert descriptors() == before
@@ -109,7 +109,7 @@ async def spoilt(world: World, players: Sequence[Player]) -> None:
         for number, player in enumerate(players):
             found = [await ours.deliver(letter(TEXT)) for _ in range(3)]
             assert fates(found) == [SENT, SENT, UNCERTAIN], number
-            await asyncio.wait_for(player.gone.wait(), 5.0)
+            await asyncio.wait_for(player.gone.wait(), 60.0)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert descriptors() == before
