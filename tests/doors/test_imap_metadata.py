@@ -9,7 +9,7 @@ import pytest
 
 from mss_gateway.settings import Settings
 from tests.support.doors import Served
-from tests.support.team import LINE, Team, team
+from tests.support.team import Team, held_team
 from tests.support.wires import Imap, literal
 
 pytestmark = pytest.mark.req("IMP-1")
@@ -20,9 +20,7 @@ C, P = "/shared/comment", "/private/comment"
 @pytest.fixture(scope="module")
 def org(door: Served) -> Team:
     """An ORG box for the whole file: Alix holds it, and may delete folders and say who does what."""
-    found = team(door)
-    door.call(door.parts.store.add_member(found.box_id, found.people[0], "holder", LINE))
-    return found
+    return held_team(door)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.doors import Served
-from tests.support.team import LINE, Team, team
+from tests.support.team import Team, actor_and_listener, held_team
 from tests.support.wires import Imap
 
 pytestmark = pytest.mark.req("IMP-1")
@@ -20,20 +20,14 @@ _names = (f"noms{number}" for number in itertools.count(1))
 @pytest.fixture(scope="module")
 def org(door: Served) -> Team:
     """An ORG box for the whole file: Alix holds it."""
-    found = team(door)
-    door.call(door.parts.store.add_member(found.box_id, found.people[0], "holder", LINE))
-    return found
+    return held_team(door)
 
 
 @pytest.fixture
 def pair(org: Team) -> Iterator[tuple[Imap, Imap, str]]:
     """Alix who acts, Bo who listens, and a folder of this test's own."""
-    alix, bo = org.door.imap(org.alix), org.door.imap(org.bo)
-    name = next(_names)
-    alix.ok(f"CREATE {name}")
-    yield alix, bo, name
-    alix.close()
-    bo.close()
+    with actor_and_listener(org, next(_names)) as found:
+        yield found
 
 
 def test_the_direct_parent_is_affected_too(pair: tuple[Imap, Imap, str]) -> None:

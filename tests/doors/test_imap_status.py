@@ -9,7 +9,7 @@ import pytest
 from mss_gateway.imapd.statuses import Statuses
 from mss_gateway.ports.mailboxes import FolderStatus, Viewer
 from tests.support.doors import Served
-from tests.support.team import LINE, Team, team
+from tests.support.team import Team, held_team
 from tests.support.wires import Imap
 
 pytestmark = pytest.mark.req("IMP-1")
@@ -21,9 +21,7 @@ ITEMS = "(MESSAGES UNSEEN DELETED SIZE UIDNEXT HIGHESTMODSEQ)"
 @pytest.fixture(scope="module")
 def org(door: Served) -> Team:
     """An ORG box for the whole file: Alix holds it."""
-    found = team(door)
-    door.call(door.parts.store.add_member(found.box_id, found.people[0], "holder", LINE))
-    return found
+    return held_team(door)
 
 
 def counted(imap: Imap, name: str) -> list[bytes]:

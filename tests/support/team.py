@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mss_gateway.base.secret import Secret
@@ -66,3 +68,20 @@ def team(door: Served, kind: BoxType = BoxType.ORG) -> Team:
         return Team(door, box.id, address, accounts[0], accounts[1], (ids[0], ids[1]))
 
     return door.call(provision())
+
+
+def held_team(door: Served) -> Team:
+    """An ORG box that Alix holds, Bo being a member."""
+    found = team(door)
+    door.call(door.parts.store.add_member(found.box_id, found.people[0], "holder", LINE))
+    return found
+
+
+@contextmanager
+def actor_and_listener(org: Team, name: str) -> Iterator[tuple[Imap, Imap, str]]:
+    """Alix who acts, Bo who listens, and a new folder of that name."""
+    alix, bo = org.door.imap(org.alix), org.door.imap(org.bo)
+    alix.ok(f"CREATE {name}")
+    yield alix, bo, name
+    alix.close()
+    bo.close()

@@ -17,9 +17,8 @@ from weakref import WeakKeyDictionary
 import apsw
 import orjson
 
+from mss_gateway.observe.durable import make_private, sync
 from mss_gateway.ports.store import StoreError
-
-from .durable import sync_folder
 
 Row = tuple[float, str, str, str | None, int | None, str, str]
 """A line as stored: at, event, transaction, Message-ID, box, actor, detail."""
@@ -105,18 +104,14 @@ def make_keys(path: Path) -> Keys:
         return Keys(read_keys(made).all, made=True)
     made.unlink(missing_ok=True)  # a torn one
     key = os.urandom(KEY_SIZE)
-    fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(key.hex().encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    make_private(made, key.hex().encode() + b"\n")
     return Keys((key,), made=True)
 
 
 def keep_keys(path: Path) -> None:
     """Give made keys their name, durably; raises OSError."""
     _made(path).replace(path)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _made(path: Path) -> Path:
